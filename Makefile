@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# make            build everything under build/
+# make check      every test that needs no guest (root)
+# make demo       the main job, live, in network namespaces of its own (root)
+# make bench      benchmarks (root)
+# make install    into $(DESTDIR)$(PREFIX)
+# make lint       formatters and static analysis
+
+PREFIX ?= /usr/local
+BUILD := build
+CLANG ?= $(firstword $(foreach c,clang clang-19 clang-16 clang-14,$(shell command -v $(c) 2>/dev/null)) clang)
+PKG_CONFIG ?= pkg-config
+ARCH_INCLUDE := $(shell gcc -print-multiarch 2>/dev/null)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Wnull-dereference
+CFLAGS ?= -O2 -g
+CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE
+ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS)
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
+	-Iinclude -I. -I/usr/include/$(ARCH_INCLUDE)
+LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lm
+
+LIB_SRC := $(wildcard lib/*.c)
+CLI_SRC := $(wildcard cli/*.c)
+FWD_SRC := $(wildcard afxdp-app/*.c)
+GEN_SRC := $(wildcard bench/gen/*.c)
+BPF_SRC := $(wildcard xdp/*.bpf.c bench/gen/*.bpf.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+
+BPF_OBJ := $(addprefix $(BUILD)/,$(notdir $(BPF_SRC:.c=.o)))
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %.bpf.c,$(1)))
+
+PROGRAMS := $(if $(CLI_SRC),$(BUILD)/sluice) $(if $(FWD_SRC),$(BUILD)/sluice-fwd) \
+	$(if $(GEN_SRC),$(BUILD)/sluice-gen)
+
+.PHONY: all
+all: $(BPF_OBJ) $(PROGRAMS)
+
+$(BUILD)/%.bpf.o: xdp/%.bpf.c $(wildcard xdp/*.h include/sluice/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.bpf.o: bench/gen/%.bpf.c $(wildcard bench/gen/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Objects that embed a BPF object with .incbin.
+$(BUILD)/obj/lib/object.o: $(BUILD)/sluice.bpf.o
+$(BUILD)/obj/bench/gen/object.o: $(BUILD)/gen.bpf.o
+
+$(BUILD)/libsluice.a: $(call obj,$(LIB_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/sluice-fwd: $(call obj,$(FWD_SRC)) $(BUILD)/libsluice.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LIBS)
+
+$(BUILD)/sluice-gen: $(call obj,$(GEN_SRC)) $(BUILD)/libsluice.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LIBS)
+
+# Unit tests: the library again, with ASan and UBSan, and cmocka.
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+sobj = $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out %.bpf.c,$(1)))
+
+$(BUILD)/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu11 $(WARN) -O1 -g $(SAN) -MMD -MP -c $< -o $@
+
+$(BUILD)/san/lib/object.o: $(BUILD)/sluice.bpf.o
+
+$(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(call sobj,$(filter-out afxdp-app/main.c,$(FWD_SRC)))
+	@mkdir -p $(@D)
+	$(CC) $(SAN) -pthread -o $@ $^ -lcmocka $(LIBS)
+
+.PHONY: unit
+unit: $(UNIT_SRC:%.c=$(BUILD)/%)
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
