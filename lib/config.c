@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parse.h"
+
+static void free_set(struct sl_set *set)
+{
+	for (size_t i = 0; i < set->n_items; i++)
+		free(set->items[i].path);
+	free(set->items);
+	free(set->prefixes);
+	free(set->macs);
+	free(set->name);
+	free(set);
+}
+
+static void fini_rule(struct sl_rule *rule)
+{
+	free(rule->name);
+	free(rule->verdict.device);
+	free(rule->on);
+	free(rule->src.prefixes);
+	free(rule->dst.prefixes);
+	free(rule->sport.ranges);
+	free(rule->dport.ranges);
+	free(rule->options.owner);
+}
+
+static void fini_forwarder(struct sl_forwarder *f)
+{
+	for (size_t i = 0; i < f->n_wires; i++) {
+		free(f->wires[i].a);
+		free(f->wires[i].b);
+	}
+	for (size_t i = 0; i < f->n_stages; i++) {
+		free(f->stages[i].target);
+		free(f->stages[i].rule);
+	}
+	free(f->wires);
+	free(f->cpus);
+	free(f->stages);
+}
+
+static void free_source(struct sl_source *source)
+{
+	if (!source)
+		return;
+	free(source->name);
+	free(source->text);
+	free(source);
+}
+
+void sl_config_free(struct sl_config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		free(config->interfaces[i].name);
+	for (size_t i = 0; i < config->n_sets; i++)
+		free_set(config->sets[i]);
+	for (size_t i = 0; i < config->n_rules; i++)
+		fini_rule(&config->rules[i]);
+	for (size_t i = 0; i < config->n_extensions; i++)
+		free(config->extensions[i].path);
+	fini_forwarder(&config->forwarder);
+	free(config->metrics.listen);
+	free(config->interfaces);
+	free(config->sets);
+	free(config->rules);
+	free(config->extensions);
+	free_source(config->source);
+	free(config);
+}
+
+const struct sl_interface *sl_config_interface(const struct sl_config *config,
+					       const char *name)
+{
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		if (!strcmp(config->interfaces[i].name, name))
+			return &config->interfaces[i];
+	return NULL;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * A part of the language that is parsed but not carried out is refused by
+ * name: a filter that ignored a condition would match more than was written.
+ * As a part becomes effective, its line here goes.
+ */
+#include <errno.h>
+
+#include "config.h"
+#include "keyword.h"
+#include "parse.h"
+
+#define EFFECTIVE_ACTIONS                                    \
+	(1u << SL_ACTION_PASS | 1u << SL_ACTION_DROP |       \
+	 1u << SL_ACTION_BOUNCE | 1u << SL_ACTION_REDIRECT | \
+	 1u << SL_ACTION_FORWARD)
+#define EFFECTIVE_OPTIONS (SL_OPT_FRAGMENT | SL_OPT_VLAN)
+
+struct check {
+	const struct sl_config *config;
+	struct sl_diags *diags;
+	bool refused;
+};
+
+/* `kind` "name": WHAT is not effective; without a name, WHAT alone. */
+static void refuse(struct check *c, struct sl_pos pos, const char *kind,
+		   const char *name, const char *what)
+{
+	const struct sl_source *s = c->config->source;
+
+	c->refused = true;
+	sl_diags_add(c->diags, false, s ? s->name : NULL, pos,
+		     s ? s->text : NULL, s ? s->length : 0,
+		     "%s%s%s%s%s is not effective in this version; remove it",
+		     kind, name ? " \"" : "", name ? name : "",
+		     name    ? "\": " :
+		     kind[0] ? ": " :
+			       "",
+		     what);
+}
+
+static void check_set(struct check *c, const struct sl_set *set)
+{
+	if (set->mac)
+		refuse(c, set->pos, "set", set->name, "mac");
+	if (set->live)
+		refuse(c, set->live_pos, "set", set->name, "live");
+	if (set->max)
+		refuse(c, set->max_pos, "set", set->name, "max");
+}
+
+static void check_rule(struct check *c, const struct sl_rule *rule)
+{
+	const struct sl_options *o = &rule->options;
+
+	if (!(1u << rule->verdict.action & EFFECTIVE_ACTIONS))
+		refuse(c, rule->verdict_pos, "rule", rule->name,
+		       sl_action_words[rule->verdict.action]);
+	for (unsigned bit = 0; bit < SL_OPT_COUNT; bit++)
+		if (o->written & ~EFFECTIVE_OPTIONS & 1u << bit)
+			refuse(c, o->pos[bit], "rule", rule->name,
+			       sl_option_words[bit]);
+}
+
+static void check_forwarder(struct check *c, const struct sl_forwarder *f)
+{
+	if (f->route)
+		refuse(c, f->route_pos, "forwarder", NULL, "route");
+	if (f->poll == SL_POLL_ADAPTIVE)
+		refuse(c, f->poll_pos, "forwarder", NULL, "poll adaptive");
+	if (f->poll_budget)
+		refuse(c, f->budget_pos, "forwarder", NULL, "poll budget");
+	if (f->poll_defer)
+		refuse(c, f->defer_pos, "forwarder", NULL, "poll defer");
+	if (f->poll_timeout_ns)
+		refuse(c, f->timeout_pos, "forwarder", NULL, "poll timeout");
+	for (size_t i = 0; i < f->n_stages; i++)
+		refuse(c, f->stages[i].pos, "forwarder", NULL,
+		       sl_stage_words[f->stages[i].kind]);
+}
+
+int sl_config_check_effective(const struct sl_config *config,
+			      struct sl_diags *diags)
+{
+	struct check c = { .config = config, .diags = diags };
+
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		if (config->interfaces[i].count_source_port)
+			refuse(&c, config->interfaces[i].count_pos, "interface",
+			       config->interfaces[i].name, "count source-port");
+	if (config->limits.given)
+		refuse(&c, config->limits.pos, "", NULL, "limits");
+	for (size_t i = 0; i < config->n_sets; i++)
+		check_set(&c, config->sets[i]);
+	for (size_t i = 0; i < config->n_extensions; i++)
+		refuse(&c, config->extensions[i].pos, "", NULL, "extension");
+	for (size_t i = 0; i < config->n_rules; i++)
+		check_rule(&c, &config->rules[i]);
+	check_forwarder(&c, &config->forwarder);
+	if (config->metrics.given)
+		refuse(&c, config->metrics.pos, "", NULL, "metrics");
+	return c.refused ? -EINVAL : 0;
+}
