@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Rules -> tables. A pure function: no system call, no global, any thread.
+ */
+#ifndef SLUICE_COMPILE_H
+#define SLUICE_COMPILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/abi.h"
+
+struct sl_config;
+struct sl_rule;
+
+/* One rule that applies to the interface, at its position. */
+struct sl_compiled_rule {
+	const struct sl_rule *rule; /* of the configuration */
+	struct sl_rule_info info; /* slot and ifindex are the caller's to set */
+};
+
+/*
+ * A generation for one interface. gen.generation, gen.nonce and
+ * gen.flags & SL_GEN_NETLINK are left 0 for the loader. The rules' infos are
+ * not in the tables yet: sl_compiled_finish() writes them.
+ */
+struct sl_compiled {
+	struct sl_gen gen;
+	uint8_t *tables; /* gen.table_bytes bytes */
+	struct sl_compiled_rule *rules;
+	size_t n_rules;
+	size_t classes[SL_DIM_COUNT]; /* how many; 0 where no rule looks */
+};
+
+/*
+ * Compiles the rules of `config` that apply to `interface`. The configuration
+ * must outlive the result. 0 and *compiled is the caller's; -E2BIG when the
+ * tables would be over SL_TABLES_BYTES_MAX; -EOVERFLOW when a dimension has
+ * more classes than the tables can number; -ENOMEM. On failure *compiled is
+ * unchanged.
+ */
+int sl_compile(const struct sl_config *config, const char *interface,
+	       struct sl_compiled **compiled);
+
+/* Writes the rules' infos (slots, devices) into the tables. */
+void sl_compiled_finish(struct sl_compiled *compiled);
+
+void sl_compiled_free(struct sl_compiled *compiled); /* NULL is fine */
+
+#endif /* SLUICE_COMPILE_H */

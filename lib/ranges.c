@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * One sweep over the values. At each value at which something begins or ends
+ * the vector is computed anew from the ranges that are open; `open` is a
+ * compact array, because few are open at a time.
+ */
+#include "ranges.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classes.h"
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct sl_range *x = a, *y = b;
+
+	return (x->low > y->low) - (x->low < y->low);
+}
+
+struct sweep {
+	const struct sl_range **open;
+	size_t n_open;
+	uint64_t *vector;
+};
+
+/* Closes what ended before `value`; where the next change is, at the latest. */
+static uint32_t close_ranges(struct sweep *s, uint32_t value, uint32_t limit)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_open; i++) {
+		if (s->open[i]->high < value)
+			continue;
+		if (s->open[i]->high + 1 < limit)
+			limit = s->open[i]->high + 1;
+		s->open[kept++] = s->open[i];
+	}
+	s->n_open = kept;
+	return limit;
+}
+
+static int run_sweep(struct sweep *s, const struct sl_range *ranges, size_t n,
+		     size_t n_values, const uint64_t *base,
+		     struct sl_classes *classes, uint16_t *map)
+{
+	size_t next = 0;
+	uint32_t value = 0;
+
+	while (value < n_values) {
+		uint32_t until = (uint32_t)n_values;
+		int64_t class_id;
+
+		for (; next < n && ranges[next].low == value; next++)
+			s->open[s->n_open++] = &ranges[next];
+		if (next < n && ranges[next].low < until)
+			until = ranges[next].low;
+		until = close_ranges(s, value, until);
+		memcpy(s->vector, base, classes->words * sizeof(*base));
+		for (size_t i = 0; i < s->n_open; i++)
+			sl_bit_set(s->vector, s->open[i]->rule);
+		class_id = sl_classes_add(classes, s->vector);
+		if (class_id < 0)
+			return (int)class_id;
+		if (class_id > UINT16_MAX)
+			return -EOVERFLOW;
+		for (; value < until; value++)
+			map[value] = (uint16_t)class_id;
+	}
+	return 0;
+}
+
+int sl_ranges_map(struct sl_range *ranges, size_t n, size_t n_values,
+		  const uint64_t *base, struct sl_classes *classes,
+		  uint16_t *map)
+{
+	struct sweep s = { 0 };
+	int err = -ENOMEM;
+
+	s.open = calloc(n + 1, sizeof(*s.open));
+	s.vector = calloc(classes->words, sizeof(*s.vector));
+	if (s.open && s.vector) {
+		qsort(ranges, n, sizeof(*ranges), compare_ranges);
+		err = run_sweep(&s, ranges, n, n_values, base, classes, map);
+	}
+	free(s.open);
+	free(s.vector);
+	return err;
+}
