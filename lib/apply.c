@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+#include "apply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "attach.h"
+#include "compile.h"
+#include "config.h"
+#include "error.h"
+#include "filter.h"
+#include "generation.h"
+#include "pins.h"
+#include "shared.h"
+
+/* One interface on its way to the new generation. */
+struct target {
+	const struct sl_interface *interface;
+	struct sl_attachment attachment;
+	struct sl_filter previous;
+	bool has_previous;
+	struct sl_compiled *compiled;
+	struct sl_generation generation;
+	bool swapped;
+	const char *note;
+};
+
+struct apply {
+	const struct sl_config *config;
+	char *text; /* canonical, set files expanded */
+	struct target *targets;
+	struct sl_error *error;
+};
+
+static int print_text(struct apply *a)
+{
+	size_t bytes;
+	FILE *out = open_memstream(&a->text, &bytes);
+	int err;
+
+	if (!out)
+		return sl_error_set(a->error, -ENOMEM, "out of memory");
+	err = sl_config_print(a->config, SL_PRINT_EXPAND, out);
+	if (fclose(out) != 0 || err)
+		return sl_error_set(a->error, -ENOMEM, "out of memory");
+	return 0;
+}
+
+/* Somebody else's program: say whose, and how to go on. */
+static int refuse_foreign(const struct target *t, struct sl_error *error)
+{
+	return sl_error_set(error, -EBUSY,
+			    "%s: attach: it already has XDP program \"%s\" (id "
+			    "%u), which is not Sluice's; detach it (`ip link "
+			    "set dev %s xdp off`, or the tool that attached "
+			    "it) and apply again",
+			    t->interface->name, t->attachment.prog_name,
+			    t->attachment.prog_id, t->interface->name);
+}
+
+static int open_target(struct target *t, struct sl_error *error)
+{
+	bool shared = t->interface->attach == SL_ATTACH_SHARED;
+	int err = sl_attachment_open(t->interface->name, &t->attachment, error);
+
+	if (err || !t->attachment.prog_id)
+		return err;
+	err = sl_filter_open(t->attachment.prog_id, &t->previous, error);
+	if (err == -ENOMSG) {
+		if (shared &&
+		    strcmp(t->attachment.prog_name, "xdp_dispatcher") == 0)
+			return 0;
+		return refuse_foreign(t, error);
+	}
+	if (err)
+		return err;
+	t->has_previous = true;
+	if (shared != (t->attachment.how == SL_ATTACHED_SHARED))
+		return sl_error_set(error, -EBUSY,
+				    "%s: attach: its filter is attached %s and "
+				    "cannot change to %s in place; `sluice "
+				    "down %s` first",
+				    t->interface->name,
+				    shared ? "exclusive" : "shared",
+				    shared ? "shared" : "exclusive",
+				    t->interface->name);
+	return 0;
+}
+
+static int resolve_devices(struct target *t, struct sl_error *error)
+{
+	for (size_t i = 0; i < t->compiled->n_rules; i++) {
+		struct sl_compiled_rule *r = &t->compiled->rules[i];
+
+		if (r->info.verdict != SL_VERDICT_REDIRECT)
+			continue;
+		r->info.ifindex = if_nametoindex(r->rule->verdict.device);
+		if (!r->info.ifindex)
+			return sl_error_set(error, -ENODEV,
+					    "%s: rule \"%s\": redirect %s: no "
+					    "such interface; `ip link` lists "
+					    "those there are",
+					    t->interface->name, r->rule->name,
+					    r->rule->verdict.device);
+	}
+	return 0;
+}
+
+static int compile_target(struct apply *a, struct target *t)
+{
+	int err = sl_compile(a->config, t->interface->name, &t->compiled);
+
+	if (err == -E2BIG || err == -EOVERFLOW)
+		return sl_error_set(a->error, -EINVAL,
+				    "%s: compile: the rules need more table "
+				    "space than a filter may have; use fewer "
+				    "rules or smaller sets",
+				    t->interface->name);
+	if (err)
+		return sl_error_set(a->error, err, "%s: compile: %s",
+				    t->interface->name, strerror(-err));
+	return resolve_devices(t, a->error);
+}
+
+/* Without a link of its own the filter must say that we attached it. */
+static bool by_netlink(const struct target *t)
+{
+	if (t->attachment.how == SL_ATTACHED_NOTHING)
+		return sl_pins_prepare() != 0;
+	return t->has_previous && t->previous.gen.flags & SL_GEN_NETLINK;
+}
+
+static struct sl_generation_input input_of(const struct apply *a,
+					   const struct target *t)
+{
+	return (struct sl_generation_input){
+		.compiled = t->compiled,
+		.text = a->text,
+		.previous = t->has_previous ? &t->previous : NULL,
+		.frags = t->interface->frags,
+		.netlink = by_netlink(t),
+	};
+}
+
+static int load_target(const struct apply *a, struct target *t)
+{
+	struct sl_generation_input input = input_of(a, t);
+	int err = sl_generation_open(&input, &t->generation, a->error);
+
+	if (err || t->interface->attach == SL_ATTACH_SHARED)
+		return err; /* libxdp loads it when it attaches it */
+	err = sl_generation_load(&t->generation, a->error);
+	if (!err)
+		err = sl_generation_fill(&input, &t->generation, a->error);
+	return err;
+}
+
+/* The new one joins the dispatcher before the old one leaves it. */
+static int swap_shared(const struct apply *a, struct target *t)
+{
+	struct sl_generation_input input = input_of(a, t);
+	int err = sl_shared_attach(&t->attachment, t->generation.object,
+				   sl_generation_section(&t->generation),
+				   t->interface->mode, &t->generation.prog_fd,
+				   a->error);
+
+	if (!err)
+		err = sl_generation_fill(&input, &t->generation, a->error);
+	if (!err && t->has_previous)
+		err = sl_shared_detach(&t->attachment, a->error);
+	t->attachment.how = SL_ATTACHED_SHARED;
+	return err;
+}
+
+static int swap_target(const struct apply *a, struct target *t)
+{
+	int err;
+
+	if (t->interface->attach == SL_ATTACH_SHARED)
+		err = swap_shared(a, t);
+	else
+		err = sl_attachment_set(&t->attachment, t->generation.prog_fd,
+					t->has_previous ? t->previous.prog_fd :
+							  -1,
+					t->interface->mode, &t->note, a->error);
+	t->swapped = !err;
+	return err;
+}
+
+/* Back to what ran before; there is nobody left to tell if that fails too. */
+static void undo_target(struct target *t)
+{
+	struct sl_error ignored;
+	const char *note;
+	enum sl_mode mode = t->attachment.generic ? SL_MODE_GENERIC :
+						    SL_MODE_NATIVE;
+
+	if (t->interface->attach == SL_ATTACH_SHARED || !t->has_previous)
+		sl_attachment_remove(&t->attachment, t->generation.prog_fd,
+				     &ignored);
+	else
+		sl_attachment_set(&t->attachment, t->previous.prog_fd,
+				  t->generation.prog_fd, mode, &note, &ignored);
+}
+
+static int swap_all(const struct apply *a)
+{
+	for (size_t i = 0; i < a->config->n_interfaces; i++) {
+		int err = swap_target(a, &a->targets[i]);
+
+		if (!err)
+			continue;
+		while (i-- > 0)
+			undo_target(&a->targets[i]);
+		return err;
+	}
+	return 0;
+}
+
+static int run(struct apply *a, bool dry_run)
+{
+	size_t n = a->config->n_interfaces;
+	int err = print_text(a);
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = open_target(&a->targets[i], a->error);
+	for (size_t i = 0; i < n && !err; i++)
+		err = compile_target(a, &a->targets[i]);
+	for (size_t i = 0; i < n && !err; i++)
+		err = load_target(a, &a->targets[i]);
+	if (!err && !dry_run)
+		err = swap_all(a);
+	return err;
+}
+
+static uint32_t id_of(int prog_fd)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &length) < 0)
+		return 0;
+	return info.id;
+}
+
+static void report(const struct apply *a, struct sl_applied *applied)
+{
+	for (size_t i = 0; i < a->config->n_interfaces; i++) {
+		const struct target *t = &a->targets[i];
+
+		applied[i] = (struct sl_applied){
+			.generic = t->attachment.generic,
+			.shared = t->attachment.how == SL_ATTACHED_SHARED,
+			.prog_id = t->swapped ? id_of(t->generation.prog_fd) :
+						0,
+			.generation = t->has_previous ?
+					      t->previous.gen.generation + 1 :
+					      1,
+			.n_rules = t->compiled->n_rules,
+			.table_bytes = t->compiled->gen.table_bytes,
+			.note = t->note,
+		};
+		snprintf(applied[i].interface, sizeof(applied[i].interface),
+			 "%s", t->interface->name);
+	}
+}
+
+static void close_target(struct target *t)
+{
+	sl_generation_close(&t->generation);
+	sl_compiled_free(t->compiled);
+	if (t->has_previous)
+		sl_filter_close(&t->previous);
+	sl_attachment_close(&t->attachment);
+}
+
+int sl_apply(const struct sl_config *config, bool dry_run,
+	     struct sl_applied *applied, struct sl_error *error)
+{
+	struct apply a = { .config = config, .error = error };
+	int err;
+
+	a.targets = calloc(config->n_interfaces + 1, sizeof(*a.targets));
+	if (!a.targets)
+		return sl_error_set(error, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < config->n_interfaces; i++) {
+		a.targets[i].interface = &config->interfaces[i];
+		a.targets[i].attachment.link_fd = -1;
+		a.targets[i].generation.prog_fd = -1;
+	}
+	err = run(&a, dry_run);
+	if (!err)
+		report(&a, applied);
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		close_target(&a.targets[i]);
+	free(a.targets);
+	free(a.text);
+	return err;
+}

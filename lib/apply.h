@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Making a configuration the one that runs.
+ */
+#ifndef SLUICE_APPLY_H
+#define SLUICE_APPLY_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sl_config;
+struct sl_error;
+
+/* What became of one interface. */
+struct sl_applied {
+	char interface[IF_NAMESIZE];
+	bool generic;	  /* else native */
+	bool shared;	  /* under libxdp's dispatcher */
+	uint32_t prog_id; /* 0 after a dry run */
+	uint64_t generation;
+	size_t n_rules;
+	size_t table_bytes;
+	const char *note; /* a static sentence for the operator, or NULL */
+};
+
+/*
+ * Compiles, loads and attaches for every interface of the configuration:
+ * everything is compiled and loaded before anything is attached, and if one
+ * interface refuses, those already swapped get their old program back. So
+ * either all of it runs, or what ran before still does.
+ *
+ * `applied` has room for config->n_interfaces. With dry_run everything is done
+ * but the attaching. 0, or -errno with a message: -EINVAL when the
+ * configuration is at fault, else the system refused.
+ */
+int sl_apply(const struct sl_config *config, bool dry_run,
+	     struct sl_applied *applied, struct sl_error *error);
+
+#endif /* SLUICE_APPLY_H */

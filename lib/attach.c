@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+#include "attach.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "error.h"
+#include "log.h"
+#include "pins.h"
+#include "shared.h"
+
+static uint32_t mode_flag(bool generic)
+{
+	return generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+}
+
+const char *sl_attachment_mode(const struct sl_attachment *attachment)
+{
+	return attachment->generic ? "generic" : "native";
+}
+
+static void read_prog_name(struct sl_attachment *a)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(a->prog_id);
+
+	if (fd < 0)
+		return;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length) == 0)
+		snprintf(a->prog_name, sizeof(a->prog_name), "%s", info.name);
+	close(fd);
+}
+
+/* Our pinned link, if it is what holds the program; a dead one is unpinned. */
+static void find_link(struct sl_attachment *a)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+	char path[SL_PIN_PATH_BYTES];
+	int fd;
+
+	if (sl_pins_find() < 0 ||
+	    sl_pins_link(a->interface, path, sizeof(path)) < 0)
+		return;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length) == 0 &&
+	    info.type == BPF_LINK_TYPE_XDP &&
+	    info.xdp.ifindex == (uint32_t)a->ifindex &&
+	    info.prog_id == a->prog_id) {
+		a->link_fd = fd;
+		a->how = SL_ATTACHED_LINK;
+		return;
+	}
+	/* ifindex 0: its interface is gone; the name may have a new one. */
+	if (info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == 0)
+		unlink(path);
+	close(fd);
+}
+
+int sl_attachment_open(const char *interface, struct sl_attachment *attachment,
+		       struct sl_error *error)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct sl_attachment a = { .link_fd = -1 };
+	int err;
+
+	snprintf(a.interface, sizeof(a.interface), "%s", interface);
+	a.ifindex = (int)if_nametoindex(interface);
+	if (!a.ifindex)
+		return sl_error_set(
+			error, -ENODEV,
+			"%s: no such interface in this network "
+			"namespace; `ip link` lists those there are",
+			interface);
+	err = bpf_xdp_query(a.ifindex, 0, &query);
+	if (err)
+		return sl_error_set(error, err, "%s: query XDP: %s", interface,
+				    strerror(-err));
+	a.prog_id = query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+	a.generic = !query.drv_prog_id && query.skb_prog_id;
+	find_link(&a);
+	if (a.prog_id) {
+		if (a.how != SL_ATTACHED_LINK)
+			a.how = SL_ATTACHED_NETLINK;
+		read_prog_name(&a);
+	}
+	if (strcmp(a.prog_name, "xdp_dispatcher") == 0 &&
+	    sl_shared_find(a.ifindex, &a.prog_id) == 0) {
+		a.how = SL_ATTACHED_SHARED;
+		read_prog_name(&a);
+	}
+	*attachment = a;
+	return 0;
+}
+
+void sl_attachment_close(struct sl_attachment *attachment)
+{
+	if (attachment->link_fd >= 0)
+		close(attachment->link_fd);
+	attachment->link_fd = -1;
+}
+
+/*
+ * BPF_LINK_CREATE tells no more than an errno, netlink says it in words. So a
+ * refused link is tried by netlink for the text; should that be accepted, it is
+ * undone at once.
+ */
+static const char *refusal_text(const struct sl_attachment *a, int prog_fd,
+				bool generic, int err)
+{
+	uint32_t flags = mode_flag(generic) | XDP_FLAGS_UPDATE_IF_NOEXIST;
+	const char *text;
+
+	sl_log_clear();
+	if (bpf_xdp_attach(a->ifindex, prog_fd, flags, NULL) == 0)
+		bpf_xdp_detach(a->ifindex, mode_flag(generic), NULL);
+	text = sl_log_extack();
+	return text ? text : strerror(-err);
+}
+
+static const char *remedy(int err, bool generic)
+{
+	if (err == -EPERM || err == -EACCES)
+		return "run as root (CAP_NET_ADMIN, CAP_BPF)";
+	if (err == -EBUSY || err == -EEXIST)
+		return "another program was attached meanwhile; try again";
+	if (generic)
+		return "see `ip -d link show` for the interface's state";
+	return "lower the MTU, say `frags on`, or try `mode generic`";
+}
+
+static int pin_link(struct sl_attachment *a, int fd)
+{
+	char path[SL_PIN_PATH_BYTES];
+	int err = sl_pins_directory(path, sizeof(path));
+
+	if (err)
+		return err;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	err = sl_pins_link(a->interface, path, sizeof(path));
+	if (err)
+		return err;
+	/* What is there does not hold the interface: find_link() saw to that. */
+	if (unlink(path) < 0 && errno != ENOENT)
+		return -errno;
+	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+}
+
+static int attach_link(struct sl_attachment *a, int prog_fd, bool generic)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flag(generic));
+	int err, fd = bpf_link_create(prog_fd, a->ifindex, BPF_XDP, &opts);
+
+	if (fd < 0)
+		return -errno;
+	err = pin_link(a, fd);
+	if (err) {
+		close(fd); /* the link, and with it the program, is detached */
+		return err;
+	}
+	a->link_fd = fd;
+	a->how = SL_ATTACHED_LINK;
+	a->generic = generic;
+	return 0;
+}
+
+static int attach_netlink(struct sl_attachment *a, int prog_fd, bool generic)
+{
+	uint32_t flags = mode_flag(generic) | XDP_FLAGS_UPDATE_IF_NOEXIST;
+	int err = bpf_xdp_attach(a->ifindex, prog_fd, flags, NULL);
+
+	if (err)
+		return err;
+	a->how = SL_ATTACHED_NETLINK;
+	a->generic = generic;
+	return 0;
+}
+
+static int attach_new(struct sl_attachment *a, int prog_fd, enum sl_mode mode,
+		      const char **note, struct sl_error *error)
+{
+	bool pins = sl_pins_prepare() == 0;
+	bool generic = mode == SL_MODE_GENERIC;
+	int err;
+
+	if (!pins)
+		*note = "no place for a bpffs under /run: attached by netlink, "
+			"so another program's exit may strip it";
+	err = pins ? attach_link(a, prog_fd, generic) :
+		     attach_netlink(a, prog_fd, generic);
+	if (err && mode == SL_MODE_AUTO) {
+		generic = true;
+		*note = "the driver refused native XDP: attached in generic "
+			"mode, which is slower";
+		err = pins ? attach_link(a, prog_fd, true) :
+			     attach_netlink(a, prog_fd, true);
+	}
+	if (!err)
+		return 0;
+	return sl_error_set(error, err, "%s: attach %s XDP: %s; %s",
+			    a->interface, generic ? "generic" : "native",
+			    refusal_text(a, prog_fd, generic, err),
+			    remedy(err, generic));
+}
+
+static int replace_netlink(struct sl_attachment *a, int prog_fd,
+			   int old_prog_fd, enum sl_mode mode,
+			   const char **note, struct sl_error *error)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = old_prog_fd);
+	const char *text;
+	int err;
+
+	sl_log_clear();
+	err = bpf_xdp_attach(a->ifindex, prog_fd,
+			     mode_flag(a->generic) | XDP_FLAGS_REPLACE, &opts);
+	if (err) {
+		text = sl_log_extack();
+		return sl_error_set(error, err,
+				    "%s: replace program id %u: %s; who "
+				    "attached it holds it, detach it there",
+				    a->interface, a->prog_id,
+				    text ? text : strerror(-err));
+	}
+	if ((mode == SL_MODE_NATIVE && a->generic) ||
+	    (mode == SL_MODE_GENERIC && !a->generic))
+		*note = "the mode is as another tool attached it; detach there "
+			"for the configured one";
+	return 0;
+}
+
+static int replace_link(struct sl_attachment *a, int prog_fd, int old_prog_fd,
+			struct sl_error *error)
+{
+	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE,
+		    .old_prog_fd = (uint32_t)old_prog_fd);
+
+	if (bpf_link_update(a->link_fd, prog_fd, &opts) == 0)
+		return 0;
+	return sl_error_set(error, -errno,
+			    "%s: replace program id %u: %s; try again",
+			    a->interface, a->prog_id, strerror(errno));
+}
+
+/* A link's mode is fixed when it is made, so this is two steps. */
+static int change_mode(struct sl_attachment *a, int prog_fd, int old_prog_fd,
+		       enum sl_mode mode, const char **note,
+		       struct sl_error *error)
+{
+	enum sl_mode old = a->generic ? SL_MODE_GENERIC : SL_MODE_NATIVE;
+	struct sl_error ignored;
+	int err = sl_attachment_remove(a, old_prog_fd, error);
+
+	if (err)
+		return err;
+	err = attach_new(a, prog_fd, mode, note, error);
+	if (err) {
+		attach_new(a, old_prog_fd, old, note, &ignored);
+		return err;
+	}
+	*note = "the mode changed: the interface was unfiltered for a moment";
+	return 0;
+}
+
+int sl_attachment_set(struct sl_attachment *attachment, int prog_fd,
+		      int old_prog_fd, enum sl_mode mode, const char **note,
+		      struct sl_error *error)
+{
+	bool same_mode = mode == SL_MODE_AUTO ||
+			 (mode == SL_MODE_GENERIC) == attachment->generic;
+	int err;
+
+	*note = NULL;
+	switch (attachment->how) {
+	case SL_ATTACHED_NOTHING:
+		err = attach_new(attachment, prog_fd, mode, note, error);
+		break;
+	case SL_ATTACHED_LINK:
+		err = same_mode ? replace_link(attachment, prog_fd, old_prog_fd,
+					       error) :
+				  change_mode(attachment, prog_fd, old_prog_fd,
+					      mode, note, error);
+		break;
+	case SL_ATTACHED_NETLINK:
+		err = replace_netlink(attachment, prog_fd, old_prog_fd, mode,
+				      note, error);
+		break;
+	default:
+		err = sl_error_set(error, -EBUSY,
+				   "%s: a libxdp dispatcher holds it; say "
+				   "`attach shared`, or `sluice down %s` first",
+				   attachment->interface,
+				   attachment->interface);
+	}
+	return err;
+}
+
+int sl_attachment_remove(struct sl_attachment *attachment, int old_prog_fd,
+			 struct sl_error *error)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = old_prog_fd);
+	char path[SL_PIN_PATH_BYTES];
+	int err;
+
+	if (attachment->how == SL_ATTACHED_SHARED)
+		return sl_shared_detach(attachment, error);
+	if (attachment->how == SL_ATTACHED_NETLINK) {
+		err = bpf_xdp_detach(attachment->ifindex,
+				     mode_flag(attachment->generic) |
+					     XDP_FLAGS_REPLACE,
+				     &opts);
+		if (err)
+			return sl_error_set(error, err, "%s: detach: %s",
+					    attachment->interface,
+					    strerror(-err));
+	} else if (attachment->how == SL_ATTACHED_LINK) {
+		err = sl_pins_link(attachment->interface, path, sizeof(path));
+		if (err || bpf_link_detach(attachment->link_fd) < 0 ||
+		    unlink(path) < 0)
+			return sl_error_set(error, err ? err : -errno,
+					    "%s: detach: %s",
+					    attachment->interface,
+					    strerror(err ? -err : errno));
+		sl_attachment_close(attachment);
+		if (sl_pins_directory(path, sizeof(path)) == 0)
+			rmdir(path); /* if that was the last one in it */
+	}
+	attachment->how = SL_ATTACHED_NOTHING;
+	attachment->prog_id = 0;
+	return 0;
+}

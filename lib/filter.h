@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * A loaded Sluice program and its maps, found through the program's id: no pin
+ * path is agreed with whoever loaded it (`ip`, DPDK, libxdp, Sluice itself).
+ */
+#ifndef SLUICE_FILTER_H
+#define SLUICE_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/abi.h"
+
+struct sl_error;
+
+enum sl_filter_map {
+	SL_MAP_TOTALS,
+	SL_MAP_PORTS,
+	SL_MAP_RULES,
+	SL_MAP_XSKS,
+	SL_MAP_TABLES,
+	SL_MAP_DEVS,
+	SL_MAP_GEN,
+	SL_MAP_NAMES, /* only where Sluice loaded a configuration */
+	SL_MAP_TEXT,  /* likewise */
+	SL_MAP_COUNT
+};
+
+/* The name of the map in the kernel. */
+const char *sl_filter_map_name(enum sl_filter_map map);
+
+struct sl_filter {
+	uint32_t prog_id;
+	int prog_fd;
+	bool frags;		  /* the xdp.frags entry */
+	int map_fd[SL_MAP_COUNT]; /* -1: not there */
+	uint32_t map_id[SL_MAP_COUNT];
+	struct sl_gen gen;
+};
+
+/*
+ * Opens the program with this id. 0 and the caller closes *filter; -ENOMSG when
+ * it is not a Sluice program (no message), -EPROTO when it is one of another
+ * ABI version, or another -errno, both with a message. On failure *filter holds
+ * nothing.
+ */
+int sl_filter_open(uint32_t prog_id, struct sl_filter *filter,
+		   struct sl_error *error);
+
+void sl_filter_close(struct sl_filter *filter);
+
+/* Bytes and map entries need the number of possible CPUs; < 0: -errno. */
+int sl_cpus_possible(void);
+
+#endif /* SLUICE_FILTER_H */

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Order matters: the constants and the size of the tables are set before the
+ * load, because the verifier reads the one and checks offsets against the
+ * other; the tables, devices and names are filled after it and before anyone
+ * attaches the program.
+ */
+#include "generation.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "compile.h"
+#include "config.h"
+#include "error.h"
+#include "filter.h"
+#include "log.h"
+#include "object.h"
+#include "slots.h"
+
+/* Maps that go from one generation to the next. */
+static const enum sl_filter_map inherited[] = { SL_MAP_TOTALS, SL_MAP_PORTS,
+						SL_MAP_RULES, SL_MAP_XSKS };
+
+static struct bpf_map *find_map(const struct sl_generation *g,
+				enum sl_filter_map map)
+{
+	return bpf_object__find_map_by_name(g->object, sl_filter_map_name(map));
+}
+
+static int map_fd(const struct sl_generation *g, enum sl_filter_map map)
+{
+	return bpf_map__fd(find_map(g, map));
+}
+
+static int open_object(const struct sl_generation_input *input,
+		       struct sl_generation *g)
+{
+	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
+			    .object_name = "sluice");
+	const char *name = input->frags ? "sluice_frags" : "sluice_xdp";
+	struct bpf_program *program;
+
+	g->object = bpf_object__open_mem(
+		sl_object, (size_t)(sl_object_end - sl_object), &opts);
+	if (!g->object)
+		return -errno;
+	bpf_object__for_each_program(program, g->object) {
+		bool chosen = strcmp(bpf_program__name(program), name) == 0;
+
+		bpf_program__set_autoload(program, chosen);
+		if (chosen)
+			g->program = program;
+	}
+	return g->program ? 0 : -ENOENT;
+}
+
+static int set_constants(const struct sl_generation_input *input,
+			 struct sl_generation *g)
+{
+	struct sl_gen gen = input->compiled->gen;
+
+	gen.generation = input->previous ? input->previous->gen.generation + 1 :
+					   1;
+	if (input->netlink)
+		gen.flags |= SL_GEN_NETLINK;
+	do {
+		if (getrandom(&gen.nonce, sizeof(gen.nonce), 0) !=
+		    sizeof(gen.nonce))
+			return -EIO;
+	} while (!gen.nonce);
+	return bpf_map__set_initial_value(find_map(g, SL_MAP_GEN), &gen,
+					  sizeof(gen));
+}
+
+static int set_maps(const struct sl_generation_input *input,
+		    struct sl_generation *g)
+{
+	int err;
+
+	if (input->compiled->gen.table_bytes) {
+		err = bpf_map__set_value_size(find_map(g, SL_MAP_TABLES),
+					      input->compiled->gen.table_bytes);
+		if (err)
+			return err;
+	}
+	err = bpf_map__set_value_size(find_map(g, SL_MAP_TEXT),
+				      (uint32_t)strlen(input->text) + 1);
+	if (err || !input->previous)
+		return err;
+	for (size_t i = 0; i < sizeof(inherited) / sizeof(*inherited); i++) {
+		err = bpf_map__reuse_fd(find_map(g, inherited[i]),
+					input->previous->map_fd[inherited[i]]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int fill_tables(const struct sl_generation_input *input,
+		       const struct sl_generation *g)
+{
+	size_t bytes = input->compiled->gen.table_bytes;
+	void *tables;
+
+	if (!bytes)
+		return 0;
+	sl_compiled_finish(input->compiled);
+	tables = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      map_fd(g, SL_MAP_TABLES), 0);
+	if (tables == MAP_FAILED)
+		return -errno;
+	memcpy(tables, input->compiled->tables, bytes);
+	munmap(tables, bytes);
+	return 0;
+}
+
+static int fill_devices(const struct sl_generation_input *input,
+			const struct sl_generation *g)
+{
+	for (size_t i = 0; i < input->compiled->n_rules; i++) {
+		const struct sl_rule_info *info =
+			&input->compiled->rules[i].info;
+		struct bpf_devmap_val value = { .ifindex = info->ifindex };
+
+		if (info->verdict != SL_VERDICT_REDIRECT)
+			continue;
+		if (bpf_map_update_elem(map_fd(g, SL_MAP_DEVS), &info->ifindex,
+					&value, BPF_ANY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int fill_names(const struct sl_generation_input *input,
+		      const struct sl_generation *g)
+{
+	for (size_t i = 0; i < input->compiled->n_rules; i++) {
+		const struct sl_compiled_rule *r = &input->compiled->rules[i];
+		struct sl_rule_name name = { .position = (uint32_t)i,
+					     .verdict = r->info.verdict };
+
+		memcpy(name.name, r->rule->name,
+		       strnlen(r->rule->name, sizeof(name.name) - 1));
+		if (bpf_map_update_elem(map_fd(g, SL_MAP_NAMES), &r->info.slot,
+					&name, BPF_ANY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int bind_text(const struct sl_generation_input *input,
+		     const struct sl_generation *g)
+{
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(map_fd(g, SL_MAP_TEXT), &zero, input->text,
+				BPF_ANY) < 0)
+		return -errno;
+	if (bpf_prog_bind_map(g->prog_fd, map_fd(g, SL_MAP_TEXT), NULL) < 0)
+		return -errno;
+	if (bpf_prog_bind_map(g->prog_fd, map_fd(g, SL_MAP_NAMES), NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The end of what libbpf had to say, which is where the cause stands. */
+static const char *log_tail(void)
+{
+	const char *text = sl_log_text();
+	size_t length = strlen(text);
+
+	return length > 3000 ? text + length - 3000 : text;
+}
+
+int sl_generation_open(const struct sl_generation_input *input,
+		       struct sl_generation *generation, struct sl_error *error)
+{
+	struct sl_generation g = { .prog_fd = -1 };
+	int err = sl_slots_assign(input->compiled, input->previous);
+
+	sl_log_clear();
+	if (!err)
+		err = open_object(input, &g);
+	if (!err)
+		err = set_constants(input, &g);
+	if (!err)
+		err = set_maps(input, &g);
+	if (err) {
+		sl_generation_close(&g);
+		return sl_error_set(error, err, "filter: prepare: %s\n%s",
+				    strerror(-err), log_tail());
+	}
+	*generation = g;
+	return 0;
+}
+
+int sl_generation_load(struct sl_generation *generation, struct sl_error *error)
+{
+	int err;
+
+	sl_log_clear();
+	err = bpf_object__load(generation->object);
+	if (!err) {
+		generation->prog_fd = bpf_program__fd(generation->program);
+		return 0;
+	}
+	sl_generation_close(generation);
+	if (err == -EPERM)
+		return sl_error_set(error, err,
+				    "filter: load: %s; run as root (CAP_BPF, "
+				    "CAP_NET_ADMIN)",
+				    strerror(-err));
+	return sl_error_set(error, err, "filter: load: %s\n%s", strerror(-err),
+			    log_tail());
+}
+
+int sl_generation_fill(const struct sl_generation_input *input,
+		       struct sl_generation *generation, struct sl_error *error)
+{
+	int err = fill_tables(input, generation);
+
+	if (!err)
+		err = fill_devices(input, generation);
+	if (!err)
+		err = fill_names(input, generation);
+	if (!err)
+		err = bind_text(input, generation);
+	if (!err)
+		return 0;
+	sl_generation_close(generation);
+	return sl_error_set(error, err, "filter: fill tables: %s",
+			    strerror(-err));
+}
+
+const char *sl_generation_section(const struct sl_generation *generation)
+{
+	return bpf_program__section_name(generation->program);
+}
+
+void sl_generation_close(struct sl_generation *generation)
+{
+	bpf_object__close(generation->object);
+	*generation = (struct sl_generation){ .prog_fd = -1 };
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * A generation: compiled rules loaded as a program, not attached yet.
+ */
+#ifndef SLUICE_GENERATION_H
+#define SLUICE_GENERATION_H
+
+#include <stdbool.h>
+
+struct bpf_object;
+struct bpf_program;
+struct sl_compiled;
+struct sl_error;
+struct sl_filter;
+
+struct sl_generation_input {
+	struct sl_compiled *compiled;	  /* slots and devices are filled in */
+	const char *text;		  /* canonical configuration */
+	const struct sl_filter *previous; /* its maps are taken over; or NULL */
+	bool frags;
+	bool netlink; /* it will be attached without a link */
+};
+
+struct sl_generation {
+	struct bpf_object *object;
+	struct bpf_program *program;
+	int prog_fd;
+};
+
+/*
+ * In order: open, load, fill, and when it is attached, close (the program lives
+ * on where it is attached). Each returns 0, or -errno with a message, and then
+ * nothing that runs has changed and *generation is closed. Under libxdp's
+ * dispatcher libxdp does the load; then set prog_fd and go on with fill.
+ *
+ * Open gives the rules their slots: the counters of rules that `previous` had
+ * under the same name go on, those of new rules begin at 0. The message of a
+ * failed load has the verifier's log.
+ */
+int sl_generation_open(const struct sl_generation_input *input,
+		       struct sl_generation *generation,
+		       struct sl_error *error);
+int sl_generation_load(struct sl_generation *generation,
+		       struct sl_error *error);
+int sl_generation_fill(const struct sl_generation_input *input,
+		       struct sl_generation *generation,
+		       struct sl_error *error);
+
+/* The section of the program that was chosen: "xdp" or "xdp.frags". */
+const char *sl_generation_section(const struct sl_generation *generation);
+
+void sl_generation_close(struct sl_generation *generation);
+
+#endif /* SLUICE_GENERATION_H */

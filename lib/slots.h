@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Rule slots: which entry of sl_rules counts which rule. A rule's name is its
+ * identity, so a rule keeps its slot, and with it its counters, across reloads.
+ */
+#ifndef SLUICE_SLOTS_H
+#define SLUICE_SLOTS_H
+
+struct sl_compiled;
+struct sl_filter;
+
+/*
+ * Gives each rule of `compiled` its slot: the one that `previous` (NULL: none)
+ * has for that name, else a free one, which is not one that the running
+ * generation still counts in, and zeroes it. 0 or -errno.
+ */
+int sl_slots_assign(struct sl_compiled *compiled,
+		    const struct sl_filter *previous);
+
+#endif /* SLUICE_SLOTS_H */
