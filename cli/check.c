@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli.h"
+#include "lib/compile.h"
+#include "lib/config.h"
+
+static const char *const dim_names[SL_DIM_COUNT] = {
+	[SL_DIM_SRC] = "source",
+	[SL_DIM_DST] = "destination",
+	[SL_DIM_KIND] = "protocol",
+	[SL_DIM_SPORT] = "source-port",
+	[SL_DIM_DPORT] = "destination-port",
+	[SL_DIM_FRAGMENT] = "fragment",
+	[SL_DIM_VLAN] = "vlan",
+};
+
+static void print_text(const char *interface, const struct sl_compiled *c)
+{
+	printf("%s: %zu rules, %u bytes of tables", interface, c->n_rules,
+	       c->gen.table_bytes);
+	for (int d = 0; d < SL_DIM_COUNT; d++)
+		if (c->classes[d])
+			printf("%s%s %zu",
+			       c->gen.dims & ((1u << d) - 1) ? ", " :
+							       "; classes: ",
+			       dim_names[d], c->classes[d]);
+	putchar('\n');
+}
+
+static json_t *to_json(const char *interface, const struct sl_compiled *c)
+{
+	json_t *classes = json_object();
+
+	for (int d = 0; d < SL_DIM_COUNT; d++)
+		if (c->classes[d])
+			json_object_set_new(
+				classes, dim_names[d],
+				json_integer((json_int_t)c->classes[d]));
+	return json_pack("{s:s, s:I, s:I, s:o}", "name", interface, "rules",
+			 (json_int_t)c->n_rules, "table_bytes",
+			 (json_int_t)c->gen.table_bytes, "classes", classes);
+}
+
+static int check_interface(const struct sl_config *config, const char *name,
+			   json_t *list)
+{
+	struct sl_compiled *compiled = NULL;
+	int err = sl_compile(config, name, &compiled);
+
+	if (err == -E2BIG || err == -EOVERFLOW) {
+		fprintf(stderr,
+			"sluice: %s: compile: the rules need more "
+			"table space than a filter may have; use fewer "
+			"rules or smaller sets\n",
+			name);
+		return CLI_INPUT;
+	}
+	if (err)
+		return cli_fail(err, strerror(-err));
+	if (list)
+		json_array_append_new(list, to_json(name, compiled));
+	else
+		print_text(name, compiled);
+	sl_compiled_free(compiled);
+	return CLI_OK;
+}
+
+static int check(const struct sl_config *config, const char *path, bool json)
+{
+	json_t *list = json ? json_array() : NULL;
+	int status = CLI_OK;
+
+	if (!json)
+		printf("%s: %zu interfaces, %zu rules, %zu sets: correct\n",
+		       path, config->n_interfaces, config->n_rules,
+		       config->n_sets);
+	for (size_t i = 0; i < config->n_interfaces && status == CLI_OK; i++)
+		status = check_interface(config, config->interfaces[i].name,
+					 list);
+	if (!json)
+		return status;
+	if (status != CLI_OK) {
+		json_decref(list);
+		return status;
+	}
+	return cli_print_json(
+		json_pack("{s:s, s:o}", "file", path, "interfaces", list));
+}
+
+int cli_check(const struct cli_command *command, int argc, char **argv)
+{
+	static const struct option options[] = { { "json", 0, NULL, 'j' },
+						 { 0 } };
+	struct sl_config *config;
+	bool json = false;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'j')
+			return cli_usage(command);
+		json = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage(command);
+	status = cli_read_config(argv[optind], &config);
+	if (status != CLI_OK)
+		return status;
+	status = check(config, argv[optind], json);
+	sl_config_free(config);
+	return status;
+}

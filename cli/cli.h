@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The command line: a table of subcommands, from which dispatch and help
+ * follow, and what the subcommands share.
+ */
+#ifndef SLUICE_CLI_H
+#define SLUICE_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct json_t;
+struct sl_config;
+struct sl_diags;
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_INPUT = 1, /* the input is wrong */
+	CLI_USAGE = 2,
+	CLI_SYSTEM = 3, /* the system refused */
+};
+
+struct cli_command {
+	const char *name;
+	const char *arguments; /* for the usage line */
+	const char *help;      /* one line */
+	int (*run)(const struct cli_command *command, int argc, char **argv);
+};
+
+/* Each in a file of its name. argv[0] is the subcommand. */
+int cli_apply(const struct cli_command *command, int argc, char **argv);
+int cli_check(const struct cli_command *command, int argc, char **argv);
+int cli_down(const struct cli_command *command, int argc, char **argv);
+int cli_explain(const struct cli_command *command, int argc, char **argv);
+int cli_ports(const struct cli_command *command, int argc, char **argv);
+int cli_show(const struct cli_command *command, int argc, char **argv);
+int cli_stats(const struct cli_command *command, int argc, char **argv);
+int cli_status(const struct cli_command *command, int argc, char **argv);
+
+/* Prints the usage line on stderr; CLI_USAGE. */
+int cli_usage(const struct cli_command *command);
+
+/*
+ * Reads a configuration, prints its errors and warnings on stderr, and refuses
+ * what is not effective in this version. CLI_OK and the caller's *config, or
+ * the exit status.
+ */
+int cli_read_config(const char *path, struct sl_config **config);
+
+/* An error of the library: one line on stderr, and the exit status for err. */
+int cli_fail(int err, const char *text);
+
+/* Prints and drops the object; CLI_OK, or CLI_SYSTEM when memory or stdout
+ * fails. */
+int cli_print_json(struct json_t *object);
+
+#endif /* SLUICE_CLI_H */

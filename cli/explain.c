@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <pcap/pcap.h>
+
+#include "cli.h"
+#include "filters.h"
+#include "lib/explain.h"
+#include "lib/observe.h"
+
+struct explain {
+	const struct cli_filter *on;
+	int prog_fd; /* what is attached: the filter, or a dispatcher */
+	struct sl_stats stats; /* for the rules' names */
+	bool json;
+};
+
+static const char *rule_name(const struct explain *e, uint32_t slot)
+{
+	for (size_t i = 0; i < e->stats.n_rules; i++)
+		if (e->stats.rules[i].slot == slot)
+			return e->stats.rules[i].name.name;
+	return NULL;
+}
+
+static void print_answer(const struct explain *e, unsigned long number,
+			 const struct sl_probe *answer)
+{
+	const char *rule = rule_name(e, answer->slot);
+	const char *verdict = sl_verdict_text(answer->verdict);
+	const char *reason = sl_reason_text(answer->reason);
+
+	if (e->json)
+		cli_print_json(json_pack("{s:I, s:s, s:s?, s:s}", "packet",
+					 (json_int_t)number, "verdict", verdict,
+					 "rule", rule, "reason", reason));
+	else
+		printf("packet %lu: %s, %s%s%s%s\n", number, verdict, reason,
+		       rule ? " \"" : "", rule ? rule : "", rule ? "\"" : "");
+}
+
+/* A packet that the kernel does not run is answered with the reason why. */
+static void print_unrun(const struct explain *e, unsigned long number,
+			size_t bytes)
+{
+	if (e->json)
+		cli_print_json(json_pack("{s:I, s:n, s:n, s:s, s:I}", "packet",
+					 (json_int_t)number, "verdict", "rule",
+					 "reason", "not run", "bytes",
+					 (json_int_t)bytes));
+	else
+		printf("packet %lu: not run: the kernel's test run takes no "
+		       "frame of %zu bytes\n",
+		       number, bytes);
+}
+
+static int explain_packet(const struct explain *e, unsigned long number,
+			  const void *packet, size_t bytes)
+{
+	struct sl_probe answer;
+	int err = sl_explain_packet(&e->on->filter, e->prog_fd,
+				    e->on->attachment.ifindex, packet, bytes,
+				    &answer);
+
+	if (!err)
+		print_answer(e, number, &answer);
+	else if (err == -ERANGE)
+		print_unrun(e, number, bytes);
+	else
+		return err;
+	return 0;
+}
+
+static int explain_file(const struct explain *e, const char *path)
+{
+	char why[PCAP_ERRBUF_SIZE];
+	struct pcap_pkthdr *header;
+	const unsigned char *packet;
+	unsigned long number = 0;
+	pcap_t *pcap = strcmp(path, "-") == 0 ? pcap_fopen_offline(stdin, why) :
+						pcap_open_offline(path, why);
+	int got = 0, err = 0;
+
+	if (!pcap) {
+		fprintf(stderr, "sluice: %s: read packets: %s\n", path, why);
+		return CLI_INPUT;
+	}
+	if (pcap_datalink(pcap) != DLT_EN10MB) {
+		fprintf(stderr,
+			"sluice: %s: its link type is %s; the filter sees "
+			"Ethernet (EN10MB) only\n",
+			path, pcap_datalink_val_to_name(pcap_datalink(pcap)));
+		pcap_close(pcap);
+		return CLI_INPUT;
+	}
+	while (!err && (got = pcap_next_ex(pcap, &header, &packet)) == 1)
+		err = explain_packet(e, ++number, packet, header->caplen);
+	if (got == PCAP_ERROR)
+		fprintf(stderr, "sluice: %s: after packet %lu: %s\n", path,
+			number, pcap_geterr(pcap));
+	pcap_close(pcap);
+	if (err) {
+		fprintf(stderr, "sluice: %s: explain packet %lu: %s\n",
+			e->on->attachment.interface, number,
+			err == -ENODATA ? "no configuration is loaded: every "
+					  "packet is counted and passed; "
+					  "`sluice apply FILE` loads one" :
+					  strerror(-err));
+		return CLI_SYSTEM;
+	}
+	return got == PCAP_ERROR ? CLI_INPUT : CLI_OK;
+}
+
+static int explain(const struct cli_filter *on, const char *path, bool json)
+{
+	struct explain e = { .on = on, .json = json };
+	int status, err = sl_stats_read(&on->filter, &e.stats);
+
+	if (err)
+		return cli_fail(err, strerror(-err));
+	e.prog_fd = sl_explain_open(on->attachment.ifindex);
+	if (e.prog_fd < 0) {
+		sl_stats_fini(&e.stats);
+		return cli_fail(-EIO, "the attached program is gone");
+	}
+	status = explain_file(&e, path);
+	close(e.prog_fd);
+	sl_stats_fini(&e.stats);
+	return status;
+}
+
+int cli_explain(const struct cli_command *command, int argc, char **argv)
+{
+	static const struct option options[] = { { "json", 0, NULL, 'j' },
+						 { 0 } };
+	struct cli_filters filters;
+	bool json = false;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'j')
+			return cli_usage(command);
+		json = true;
+	}
+	if (argc - optind != 2)
+		return cli_usage(command);
+	status = cli_filters_open(argv + optind, 1, 0, &filters);
+	if (status != CLI_OK)
+		return status;
+	status = explain(&filters.items[0], argv[optind + 1], json);
+	cli_filters_close(&filters);
+	return status;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli.h"
+#include "lib/config.h"
+#include "lib/log.h"
+
+static const struct cli_command commands[] = {
+	{ "check", "FILE [--json]",
+	  "parse and compile FILE; change nothing (no root needed)",
+	  cli_check },
+	{ "show", "[FILE]",
+	  "the canonical configuration of FILE, or of what is loaded",
+	  cli_show },
+	{ "apply", "FILE [--dry-run] [--json]",
+	  "make FILE the running configuration", cli_apply },
+	{ "down", "[IFACE...]", "detach what Sluice attached, nothing else",
+	  cli_down },
+	{ "status", "[IFACE...] [--json]", "what is attached where",
+	  cli_status },
+	{ "stats", "[IFACE...] [--watch[=SECONDS]] [--json]",
+	  "counters by verdict, reason and rule", cli_stats },
+	{ "ports", "[IFACE...] [--top N] [--json]",
+	  "counters by TCP and UDP destination port", cli_ports },
+	{ "explain", "IFACE FILE.pcap|- [--json]",
+	  "what the loaded filter would do with each packet, and why",
+	  cli_explain },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void help(FILE *out)
+{
+	fputs("usage: sluice COMMAND [ARGUMENT...]\n\n", out);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  %s %s\n      %s\n", commands[i].name,
+			commands[i].arguments, commands[i].help);
+	fputs("\nExit status: 0 done, 1 the input is wrong, 2 usage, 3 the "
+	      "system refused.\n",
+	      out);
+}
+
+int cli_usage(const struct cli_command *command)
+{
+	fprintf(stderr, "usage: sluice %s %s\n", command->name,
+		command->arguments);
+	return CLI_USAGE;
+}
+
+int cli_fail(int err, const char *text)
+{
+	fprintf(stderr, "sluice: %s\n", text);
+	return err == -EINVAL ? CLI_INPUT : CLI_SYSTEM;
+}
+
+int cli_read_config(const char *path, struct sl_config **config)
+{
+	struct sl_diags diags = { 0 };
+	struct sl_config *read = NULL;
+	int err = sl_config_read(path, &diags, &read);
+
+	if (!err)
+		err = sl_config_check_effective(read, &diags);
+	sl_diags_print(&diags, stderr);
+	sl_diags_fini(&diags);
+	if (err) {
+		sl_config_free(read);
+		if (err != -EINVAL)
+			return cli_fail(err, strerror(-err));
+		return CLI_INPUT;
+	}
+	*config = read;
+	return CLI_OK;
+}
+
+int cli_print_json(struct json_t *object)
+{
+	int err = object ? json_dumpf(object, stdout, JSON_COMPACT) : -1;
+
+	json_decref(object);
+	if (err || putchar('\n') == EOF || fflush(stdout) != 0)
+		return cli_fail(-EIO, "cannot write the answer");
+	return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
+		help(stdout);
+		return CLI_OK;
+	}
+	sl_log_init();
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(&commands[i], argc - 1,
+					       argv + 1);
+	fprintf(stderr,
+		"sluice: \"%s\" is no command; `sluice help` lists "
+		"them\n",
+		argv[1]);
+	return CLI_USAGE;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+#include <getopt.h>
+#include <stdio.h>
+
+#include <bpf/bpf.h>
+#include <jansson.h>
+
+#include "cli.h"
+#include "filters.h"
+#include "lib/observe.h"
+
+static const char *how_text(const struct sl_attachment *a)
+{
+	switch (a->how) {
+	case SL_ATTACHED_LINK:
+		return "link";
+	case SL_ATTACHED_NETLINK:
+		return "netlink";
+	case SL_ATTACHED_SHARED:
+		return "shared";
+	default:
+		return "nothing";
+	}
+}
+
+static size_t count_rules(const struct cli_filter *f)
+{
+	struct sl_stats stats;
+	size_t n;
+
+	if (sl_stats_read(&f->filter, &stats) < 0)
+		return 0;
+	n = stats.n_rules;
+	sl_stats_fini(&stats);
+	return n;
+}
+
+/* How many receive queues have an AF_XDP socket. */
+static unsigned count_sockets(const struct cli_filter *f)
+{
+	unsigned n = 0;
+	__u32 value;
+
+	for (__u32 queue = 0; queue < SL_QUEUES_MAX; queue++)
+		if (bpf_map_lookup_elem(f->filter.map_fd[SL_MAP_XSKS], &queue,
+					&value) == 0)
+			n++;
+	return n;
+}
+
+static void print_text(const struct cli_filter *f)
+{
+	const struct sl_attachment *a = &f->attachment;
+
+	if (!f->ours) {
+		printf("%s: %s, program \"%s\" id %u: not Sluice's\n",
+		       a->interface, sl_attachment_mode(a), a->prog_name,
+		       a->prog_id);
+		return;
+	}
+	printf("%s: %s, by %s, program \"%s\" id %u, ", a->interface,
+	       sl_attachment_mode(a), how_text(a), a->prog_name, a->prog_id);
+	if (!f->filter.gen.generation)
+		printf("no configuration: counts and passes\n");
+	else
+		printf("generation %llu, %zu rules, default %s, AF_XDP "
+		       "sockets on %u queues\n",
+		       (unsigned long long)f->filter.gen.generation,
+		       count_rules(f),
+		       sl_verdict_text(f->filter.gen.default_verdict),
+		       count_sockets(f));
+}
+
+static json_t *to_json(const struct cli_filter *f)
+{
+	const struct sl_attachment *a = &f->attachment;
+	json_t *o = json_pack("{s:s, s:b, s:s, s:s, s:{s:I, s:s}}", "name",
+			      a->interface, "sluice", f->ours, "attached",
+			      how_text(a), "mode", sl_attachment_mode(a),
+			      "program", "id", (json_int_t)a->prog_id, "name",
+			      a->prog_name);
+
+	if (f->ours && o)
+		json_object_update_new(
+			o,
+			json_pack("{s:I, s:I, s:s, s:I, s:b}", "generation",
+				  (json_int_t)f->filter.gen.generation, "rules",
+				  (json_int_t)count_rules(f), "default",
+				  sl_verdict_text(f->filter.gen.default_verdict),
+				  "sockets", (json_int_t)count_sockets(f),
+				  "frags", f->filter.frags));
+	return o;
+}
+
+static int print_all(const struct cli_filters *filters, bool json, bool named)
+{
+	json_t *list = json ? json_array() : NULL;
+	size_t shown = 0;
+
+	for (size_t i = 0; i < filters->n_items; i++) {
+		const struct cli_filter *f = &filters->items[i];
+
+		if (!f->attachment.prog_id) {
+			if (!json && named)
+				printf("%s: no XDP program\n",
+				       f->attachment.interface);
+			shown += named;
+			continue;
+		}
+		shown++;
+		if (json)
+			json_array_append_new(list, to_json(f));
+		else
+			print_text(f);
+	}
+	if (json)
+		return cli_print_json(json_pack("{s:o}", "interfaces", list));
+	if (!shown)
+		puts("no XDP program is attached in this network namespace; "
+		     "`sluice apply FILE` attaches a filter");
+	return CLI_OK;
+}
+
+int cli_status(const struct cli_command *command, int argc, char **argv)
+{
+	static const struct option options[] = { { "json", 0, NULL, 'j' },
+						 { 0 } };
+	struct cli_filters filters;
+	bool json = false;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'j')
+			return cli_usage(command);
+		json = true;
+	}
+	status = cli_filters_open(argv + optind, argc - optind, CLI_FILTERS_ANY,
+				  &filters);
+	if (status != CLI_OK)
+		return status;
+	status = print_all(&filters, json, argc > optind);
+	cli_filters_close(&filters);
+	return status;
+}
