@@ -80,8 +80,10 @@ static int add_all(unsigned flags, struct cli_filters *filters)
 	for (i = all; i->if_index; i++)
 		n++;
 	filters->items = calloc(n + 1, sizeof(*filters->items));
-	if (!filters->items)
-		status = cli_fail(-ENOMEM, "out of memory");
+	if (!filters->items) {
+		if_freenameindex(all);
+		return cli_fail(-ENOMEM, "out of memory");
+	}
 	for (i = all; i->if_index && status == CLI_OK; i++)
 		status = add(i->if_name, false, flags, filters);
 	if_freenameindex(all);
@@ -99,7 +101,7 @@ int cli_filters_open(char **names, int n, unsigned flags,
 	} else {
 		opened.items = calloc((size_t)n, sizeof(*opened.items));
 		if (!opened.items)
-			status = cli_fail(-ENOMEM, "out of memory");
+			return cli_fail(-ENOMEM, "out of memory");
 		for (int i = 0; i < n && status == CLI_OK; i++)
 			status = add(names[i], true, flags, &opened);
 	}

@@ -50,7 +50,7 @@ static int add_filter(const struct cli_filter *f, struct ports *ports)
 
 	grown = err ? NULL :
 		      reallocarray(ports->items,
-				   ports->n_items + SL_PORT_PROTOS * 65536,
+				   ports->n_items + SL_PORT_PROTOS * 65536UL,
 				   sizeof(*grown));
 	if (!grown) {
 		free(counters);

@@ -244,6 +244,20 @@ static int run(char **names, int n, const struct watch *watch)
 	return status;
 }
 
+static int read_seconds(const char *text, unsigned *seconds)
+{
+	unsigned long value = 1;
+	char *end;
+
+	if (text) {
+		value = strtoul(text, &end, 10);
+		if (*end || end == text || value < 1 || value > 86400)
+			return -EINVAL;
+	}
+	*seconds = (unsigned)value;
+	return 0;
+}
+
 int cli_stats(const struct cli_command *command, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", 0, NULL, 'j' },
@@ -256,8 +270,7 @@ int cli_stats(const struct cli_command *command, int argc, char **argv)
 		if (option == 'j') {
 			watch.json = true;
 		} else if (option == 'w') {
-			watch.seconds = optarg ? (unsigned)atoi(optarg) : 1;
-			if (!watch.seconds)
+			if (read_seconds(optarg, &watch.seconds) < 0)
 				return cli_usage(command);
 		} else {
 			return cli_usage(command);

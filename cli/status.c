@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include <bpf/bpf.h>
 #include <jansson.h>
 
 #include "cli.h"
@@ -35,19 +34,6 @@ static size_t count_rules(const struct cli_filter *f)
 	return n;
 }
 
-/* How many receive queues have an AF_XDP socket. */
-static unsigned count_sockets(const struct cli_filter *f)
-{
-	unsigned n = 0;
-	__u32 value;
-
-	for (__u32 queue = 0; queue < SL_QUEUES_MAX; queue++)
-		if (bpf_map_lookup_elem(f->filter.map_fd[SL_MAP_XSKS], &queue,
-					&value) == 0)
-			n++;
-	return n;
-}
-
 static void print_text(const struct cli_filter *f)
 {
 	const struct sl_attachment *a = &f->attachment;
@@ -63,12 +49,10 @@ static void print_text(const struct cli_filter *f)
 	if (!f->filter.gen.generation)
 		printf("no configuration: counts and passes\n");
 	else
-		printf("generation %llu, %zu rules, default %s, AF_XDP "
-		       "sockets on %u queues\n",
+		printf("generation %llu, %zu rules, default %s\n",
 		       (unsigned long long)f->filter.gen.generation,
 		       count_rules(f),
-		       sl_verdict_text(f->filter.gen.default_verdict),
-		       count_sockets(f));
+		       sl_verdict_text(f->filter.gen.default_verdict));
 }
 
 static json_t *to_json(const struct cli_filter *f)
@@ -83,11 +67,10 @@ static json_t *to_json(const struct cli_filter *f)
 	if (f->ours && o)
 		json_object_update_new(
 			o,
-			json_pack("{s:I, s:I, s:s, s:I, s:b}", "generation",
+			json_pack("{s:I, s:I, s:s, s:b}", "generation",
 				  (json_int_t)f->filter.gen.generation, "rules",
 				  (json_int_t)count_rules(f), "default",
 				  sl_verdict_text(f->filter.gen.default_verdict),
-				  "sockets", (json_int_t)count_sockets(f),
 				  "frags", f->filter.frags));
 	return o;
 }

@@ -262,7 +262,7 @@ static int put_port_pages(struct compiler *c, int side, uint16_t *map)
 		       memcmp(map + p * 256, page, 256 * sizeof(*page)) != 0)
 			p++;
 		if (p == n_pages)
-			memmove(map + n_pages++ * 256, page,
+			memmove(map + n_pages++ * (size_t)256, page,
 				256 * sizeof(*page));
 		pages[block] = (uint16_t)p;
 	}

@@ -37,7 +37,9 @@ const struct sl_counter *sl_totals_get(const struct sl_totals *totals,
 				       enum sl_verdict verdict)
 {
 	/* rx, then SL_REASON_COUNT rows of SL_VERDICT_COUNT. */
-	return &totals->rx + 1 + reason * SL_VERDICT_COUNT + verdict;
+	size_t cell = (size_t)reason * SL_VERDICT_COUNT + verdict;
+
+	return &totals->rx + 1 + cell;
 }
 
 /*

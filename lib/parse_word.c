@@ -75,6 +75,8 @@ int sl_parse_interface_name(struct sl_parser *p, char **name)
 
 	if (err)
 		return err;
+	/* parse_word() wrote it, or there was an error. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
 	if (strpbrk(word, "/: ") || !strcmp(word, ".") || !strcmp(word, "..")) {
 		err = sl_parse_error(p, pos, "%s cannot be an interface name",
 				     word);

