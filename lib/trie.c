@@ -173,6 +173,7 @@ static void write_node(const struct builder *b, uint32_t offset,
 	struct sl_trie_node *node = sl_tables_pointer(b->tables, offset);
 	sl_address mask = miss < 0 ? 0 : block_mask(k->depth);
 	unsigned end = k->depth + stride;
+	unsigned shift = end > 64 ? ADDRESS_BITS - end : 64 - end;
 
 	*node = (struct sl_trie_node){
 		.key = { (uint64_t)(k->first >> 64), (uint64_t)k->first },
@@ -180,7 +181,8 @@ static void write_node(const struct builder *b, uint32_t offset,
 		.miss = miss < 0 ? 0 : (uint32_t)miss,
 		.index_mask = (uint16_t)((1u << stride) - 1),
 		.word = end > 64,
-		.shift = (uint8_t)(end > 64 ? ADDRESS_BITS - end : 64 - end),
+		/* At end 0 the index has no bits; a shift by 64 is undefined. */
+		.shift = (uint8_t)(end ? shift : 0),
 	};
 }
 
@@ -210,12 +212,9 @@ static int64_t build_node(const struct builder *b, struct block k)
 /* What stands for the block in its parent's array, or -errno. */
 static int64_t build_block(const struct builder *b, struct block k)
 {
-	int64_t offset;
-
 	if (k.from == k.to)
 		return SL_TRIE_LEAF | b->segments[k.from].class_id;
-	offset = build_node(b, k);
-	return offset < 0 ? offset : offset / 8;
+	return build_node(b, k);
 }
 
 int64_t sl_trie_build(const struct sl_segments *segments,

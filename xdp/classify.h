@@ -47,9 +47,9 @@ static __always_inline __u64 sl_table_u64(const struct sl_tables *t,
 	return p ? *(const __u64 *)p : 0;
 }
 
-/* One step down a trie: a leaf (SL_TRIE_LEAF | class) or the next offset / 8. */
+/* One step down a trie: a leaf (SL_TRIE_LEAF | class) or the next offset. */
 static __always_inline __u32 sl_trie_step(const struct sl_tables *t,
-					  __u64 offset, const __u64 address[2],
+					  __u32 offset, const __u64 address[2],
 					  bool ip6)
 {
 	const struct sl_trie_node *n = (const void *)sl_table_at(t, offset);
@@ -64,20 +64,31 @@ static __always_inline __u32 sl_trie_step(const struct sl_tables *t,
 		return SL_TRIE_LEAF | n->miss;
 	word = ip6 && n->word ? address[1] : address[0];
 	entry = sl_table_at(t, offset + sizeof(*n) +
-				       ((word >> (n->shift & 63)) &
-					n->index_mask) *
+				       ((word >> n->shift) & n->index_mask) *
 					       sizeof(__u32));
 	return entry ? *(const __u32 *)entry : SL_TRIE_LEAF;
 }
 
-static __always_inline __u32 sl_trie_lookup(const struct sl_tables *t,
-					    __u32 root, const __u64 address[2],
-					    bool ip6)
+static __always_inline __u32 sl_trie_lookup4(const struct sl_tables *t,
+					     __u32 entry,
+					     const __u64 address[2])
 {
-	__u32 entry = root / 8;
+	/* Unrolled: the counter would cost as much as the step's loads. */
+#pragma GCC unroll 8
+	for (int i = 0; i < SL_TRIE_DEPTH4; i++) {
+		entry = sl_trie_step(t, entry, address, false);
+		if (entry & SL_TRIE_LEAF)
+			break;
+	}
+	return entry & ~SL_TRIE_LEAF;
+}
 
-	for (int i = 0; i < (ip6 ? SL_TRIE_DEPTH6 : SL_TRIE_DEPTH4); i++) {
-		entry = sl_trie_step(t, (__u64)entry * 8, address, ip6);
+static __always_inline __u32 sl_trie_lookup6(const struct sl_tables *t,
+					     __u32 entry,
+					     const __u64 address[2])
+{
+	for (int i = 0; i < SL_TRIE_DEPTH6; i++) {
+		entry = sl_trie_step(t, entry, address, true);
 		if (entry & SL_TRIE_LEAF)
 			break;
 	}
@@ -92,9 +103,9 @@ static __always_inline __u32 sl_address_class(const struct sl_tables *t,
 	const __u64 *address = side ? p->dst : p->src;
 
 	if (p->family == SL_FAMILY_IP4)
-		return sl_trie_lookup(t, t->gen->trie4[side], address, false);
+		return sl_trie_lookup4(t, t->gen->trie4[side], address);
 	if (p->family == SL_FAMILY_IP6)
-		return sl_trie_lookup(t, t->gen->trie6[side], address, true);
+		return sl_trie_lookup6(t, t->gen->trie6[side], address);
 	return t->gen->class_no_address[side];
 }
 

@@ -174,8 +174,8 @@ enum sl_dim {
  * (IPv4, IPv6) x (source, destination). A node tests the bits it skipped
  * against key/mask; on a difference the address has class `miss`. Else
  * (address[word] >> shift) & index_mask picks one of the entries that follow
- * the node: SL_TRIE_LEAF | class, or the offset of the next node in units of
- * 8 bytes. IPv4 addresses stand in the top 32 bits of address[0].
+ * the node: SL_TRIE_LEAF | class, or the offset of the next node. IPv4
+ * addresses stand in the top 32 bits of address[0].
  */
 #define SL_TRIE_LEAF 0x80000000u
 #define SL_TRIE_STRIDE_MIN 4 /* so depth <= 8 for IPv4, <= 32 for IPv6 */
