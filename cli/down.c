@@ -53,5 +53,6 @@ int cli_down(const struct cli_command *command, int argc, char **argv)
 			worst = status;
 	}
 	cli_filters_close(&filters);
+	sl_attachment_sweep();
 	return worst;
 }

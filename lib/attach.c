@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include "attach.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdio.h>
@@ -39,7 +40,17 @@ static void read_prog_name(struct sl_attachment *a)
 	close(fd);
 }
 
-/* Our pinned link, if it is what holds the program; a dead one is unpinned. */
+/* Is it an XDP link whose interface is gone? */
+static bool is_dead_link(int fd)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) == 0 &&
+	       info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == 0;
+}
+
+/* Our pinned link, if it is what holds the program. */
 static void find_link(struct sl_attachment *a)
 {
 	struct bpf_link_info info = { 0 };
@@ -61,10 +72,35 @@ static void find_link(struct sl_attachment *a)
 		a->how = SL_ATTACHED_LINK;
 		return;
 	}
-	/* ifindex 0: its interface is gone; the name may have a new one. */
-	if (info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == 0)
-		unlink(path);
 	close(fd);
+}
+
+void sl_attachment_sweep(void)
+{
+	char directory[SL_PIN_PATH_BYTES];
+	struct dirent *entry;
+	DIR *pins;
+
+	if (sl_pins_find() < 0 ||
+	    sl_pins_directory(directory, sizeof(directory)) < 0)
+		return;
+	pins = opendir(directory);
+	if (!pins)
+		return;
+	while ((entry = readdir(pins))) {
+		char path[SL_PIN_PATH_BYTES + sizeof(entry->d_name)];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		fd = bpf_obj_get(path);
+		if (fd < 0)
+			continue;
+		if (is_dead_link(fd))
+			unlink(path);
+		close(fd);
+	}
+	closedir(pins);
+	rmdir(directory); /* if nothing is left in it */
 }
 
 int sl_attachment_open(const char *interface, struct sl_attachment *attachment,
@@ -333,8 +369,6 @@ int sl_attachment_remove(struct sl_attachment *attachment, int old_prog_fd,
 					    attachment->interface,
 					    strerror(err ? -err : errno));
 		sl_attachment_close(attachment);
-		if (sl_pins_directory(path, sizeof(path)) == 0)
-			rmdir(path); /* if that was the last one in it */
 	}
 	attachment->how = SL_ATTACHED_NOTHING;
 	attachment->prog_id = 0;

@@ -59,6 +59,12 @@ int sl_attachment_set(struct sl_attachment *attachment, int prog_fd,
 int sl_attachment_remove(struct sl_attachment *attachment, int old_prog_fd,
 			 struct sl_error *error);
 
+/*
+ * Unpins the links of this network namespace whose interface is gone: they hold
+ * nothing, and the namespace's number may be given to another one.
+ */
+void sl_attachment_sweep(void);
+
 /* "native" or "generic". */
 const char *sl_attachment_mode(const struct sl_attachment *attachment);
 

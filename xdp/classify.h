@@ -31,117 +31,157 @@ static __always_inline const __u8 *sl_table_at(const struct sl_tables *t,
 	return t->base + offset;
 }
 
-static __always_inline __u32 sl_table_u16(const struct sl_tables *t,
-					  __u64 offset)
+/*
+ * The loads say false for an offset that is not in the tables, which the
+ * compiler (lib/compile.c) never makes: the verifier then has one path to
+ * follow behind each load, not one for the value and one for its stand-in.
+ */
+static __always_inline bool sl_table_u16(const struct sl_tables *t,
+					 __u64 offset, __u32 *value)
 {
 	const __u8 *p = sl_table_at(t, offset);
 
-	return p ? *(const __u16 *)p : 0;
+	if (!p)
+		return false;
+	*value = *(const __u16 *)p;
+	return true;
 }
 
-static __always_inline __u64 sl_table_u64(const struct sl_tables *t,
-					  __u64 offset)
+static __always_inline bool sl_table_u64(const struct sl_tables *t,
+					 __u64 offset, __u64 *value)
 {
 	const __u8 *p = sl_table_at(t, offset);
 
-	return p ? *(const __u64 *)p : 0;
+	if (!p)
+		return false;
+	*value = *(const __u64 *)p;
+	return true;
 }
 
-/* One step down a trie: a leaf (SL_TRIE_LEAF | class) or the next offset. */
-static __always_inline __u32 sl_trie_step(const struct sl_tables *t,
-					  __u32 offset, const __u64 address[2],
-					  bool ip6)
+/*
+ * One step down a trie: *entry is the offset of a node, and becomes the next one's or
+ * a leaf (SL_TRIE_LEAF | class).
+ */
+static __always_inline bool sl_trie_step(const struct sl_tables *t,
+					 __u32 *entry, const __u64 address[2],
+					 bool ip6)
 {
-	const struct sl_trie_node *n = (const void *)sl_table_at(t, offset);
-	const __u8 *entry;
+	const struct sl_trie_node *n = (const void *)sl_table_at(t, *entry);
+	const __u8 *next;
 	__u64 word;
 
 	if (!n)
-		return SL_TRIE_LEAF;
-	if ((address[0] ^ n->key[0]) & n->mask[0])
-		return SL_TRIE_LEAF | n->miss;
-	if (ip6 && (address[1] ^ n->key[1]) & n->mask[1])
-		return SL_TRIE_LEAF | n->miss;
+		return false;
+	if ((address[0] ^ n->key[0]) & n->mask[0] ||
+	    (ip6 && (address[1] ^ n->key[1]) & n->mask[1])) {
+		*entry = SL_TRIE_LEAF | n->miss;
+		return true;
+	}
 	word = ip6 && n->word ? address[1] : address[0];
-	entry = sl_table_at(t, offset + sizeof(*n) +
-				       ((word >> n->shift) & n->index_mask) *
-					       sizeof(__u32));
-	return entry ? *(const __u32 *)entry : SL_TRIE_LEAF;
+	next = sl_table_at(t, *entry + sizeof(*n) +
+				      ((word >> n->shift) & n->index_mask) *
+					      sizeof(__u32));
+	if (!next)
+		return false;
+	*entry = *(const __u32 *)next;
+	return true;
 }
 
-static __always_inline __u32 sl_trie_lookup4(const struct sl_tables *t,
-					     __u32 entry,
-					     const __u64 address[2])
+static __always_inline bool sl_trie_lookup4(const struct sl_tables *t,
+					    __u32 root, const __u64 address[2],
+					    __u32 *class_id)
 {
+	__u32 entry = root;
+
 	/* Unrolled: the counter would cost as much as the step's loads. */
 #pragma GCC unroll 8
 	for (int i = 0; i < SL_TRIE_DEPTH4; i++) {
-		entry = sl_trie_step(t, entry, address, false);
+		if (!sl_trie_step(t, &entry, address, false))
+			return false;
 		if (entry & SL_TRIE_LEAF)
 			break;
 	}
-	return entry & ~SL_TRIE_LEAF;
+	*class_id = entry & ~SL_TRIE_LEAF;
+	return true;
 }
 
-static __always_inline __u32 sl_trie_lookup6(const struct sl_tables *t,
-					     __u32 entry,
-					     const __u64 address[2])
+static __always_inline bool sl_trie_lookup6(const struct sl_tables *t,
+					    __u32 root, const __u64 address[2],
+					    __u32 *class_id)
 {
+	__u32 entry = root;
+
 	for (int i = 0; i < SL_TRIE_DEPTH6; i++) {
-		entry = sl_trie_step(t, entry, address, true);
+		if (!sl_trie_step(t, &entry, address, true))
+			return false;
 		if (entry & SL_TRIE_LEAF)
 			break;
 	}
-	return entry & ~SL_TRIE_LEAF;
+	*class_id = entry & ~SL_TRIE_LEAF;
+	return true;
 }
 
 /* side: 0 source, 1 destination. */
-static __always_inline __u32 sl_address_class(const struct sl_tables *t,
-					      const struct sl_packet *p,
-					      int side)
+static __always_inline bool sl_address_class(const struct sl_tables *t,
+					     const struct sl_packet *p,
+					     int side, __u32 *class_id)
 {
 	const __u64 *address = side ? p->dst : p->src;
 
 	if (p->family == SL_FAMILY_IP4)
-		return sl_trie_lookup4(t, t->gen->trie4[side], address);
+		return sl_trie_lookup4(t, t->gen->trie4[side], address,
+				       class_id);
 	if (p->family == SL_FAMILY_IP6)
-		return sl_trie_lookup6(t, t->gen->trie6[side], address);
-	return t->gen->class_no_address[side];
+		return sl_trie_lookup6(t, t->gen->trie6[side], address,
+				       class_id);
+	*class_id = t->gen->class_no_address[side];
+	return true;
 }
 
-static __always_inline __u32 sl_port_class(const struct sl_tables *t,
-					   const struct sl_packet *p, int side)
+static __always_inline bool sl_port_class(const struct sl_tables *t,
+					  const struct sl_packet *p, int side,
+					  __u32 *class_id)
 {
 	__u32 port = side ? p->dport : p->sport;
 	__u32 page;
 
-	if (!p->has_ports)
-		return t->gen->class_no_port[side];
-	page = sl_table_u16(t,
-			    t->gen->port_pages[side] + (__u64)(port >> 8) * 2);
-	return sl_table_u16(t, t->gen->port_classes[side] +
-				       (__u64)((page << 8) | (port & 255)) * 2);
+	if (!p->has_ports) {
+		*class_id = t->gen->class_no_port[side];
+		return true;
+	}
+	if (!sl_table_u16(t, t->gen->port_pages[side] + (__u64)(port >> 8) * 2,
+			  &page))
+		return false;
+	return sl_table_u16(t,
+			    t->gen->port_classes[side] +
+				    (__u64)((page << 8) | (port & 255)) * 2,
+			    class_id);
 }
 
-static __always_inline __u32 sl_class(const struct sl_tables *t,
-				      const struct sl_packet *p, int dim)
+/* The packet's class in one dimension. */
+static __always_inline bool sl_class(const struct sl_tables *t,
+				     const struct sl_packet *p, int dim,
+				     __u32 *class_id)
 {
 	switch (dim) {
 	case SL_DIM_SRC:
 	case SL_DIM_DST:
-		return sl_address_class(t, p, dim == SL_DIM_DST);
+		return sl_address_class(t, p, dim == SL_DIM_DST, class_id);
 	case SL_DIM_KIND:
 		return sl_table_u16(
-			t, t->gen->kind_classes +
-				   (__u64)(p->family * 257 + p->proto) * 2);
+			t,
+			t->gen->kind_classes +
+				(__u64)(p->family * 257 + p->proto) * 2,
+			class_id);
 	case SL_DIM_SPORT:
 	case SL_DIM_DPORT:
-		return sl_port_class(t, p, dim == SL_DIM_DPORT);
+		return sl_port_class(t, p, dim == SL_DIM_DPORT, class_id);
 	case SL_DIM_FRAGMENT:
-		return p->fragment * t->gen->words;
+		*class_id = p->fragment * t->gen->words;
+		return true;
 	default:
-		return sl_table_u16(t,
-				    t->gen->vlan_classes + (__u64)p->vlan * 2);
+		return sl_table_u16(
+			t, t->gen->vlan_classes + (__u64)p->vlan * 2, class_id);
 	}
 }
 
@@ -163,29 +203,52 @@ static __always_inline __u32 sl_lowest_bit(__u64 x)
 	return sl_debruijn[((x & -x) * 0x022fdd63cc95386dULL >> 58) & 63];
 }
 
+/*
+ * Word `w` of the conjunction of the vectors that start at these offsets; 0
+ * too for an offset that is not in the tables.
+ */
+static __always_inline __u64 sl_conjunction(const struct sl_tables *t,
+					    const __u32 vector[SL_DIM_COUNT],
+					    __u32 w)
+{
+	__u32 dims = t->gen->dims;
+	__u64 bits = ~0ULL, word;
+
+#pragma GCC unroll 8
+	for (int d = 0; d < SL_DIM_COUNT; d++) {
+		if (!(dims & (1u << d)))
+			continue;
+		if (!sl_table_u64(t, (__u64)vector[d] + w * 8, &word))
+			return 0;
+		bits &= word;
+	}
+	return bits;
+}
+
 /* The position of the first rule that matches, or SL_SLOT_NONE. */
 static __always_inline __u32 sl_classify(const struct sl_tables *t,
 					 const struct sl_packet *p)
 {
 	__u32 vector[SL_DIM_COUNT] = { 0 };
-	__u32 words = t->gen->words;
 	__u32 dims = t->gen->dims;
 
 #pragma GCC unroll 8
-	for (int d = 0; d < SL_DIM_COUNT; d++)
-		if (dims & (1u << d))
-			vector[d] = t->gen->vectors[d] + sl_class(t, p, d) * 8;
+	for (int d = 0; d < SL_DIM_COUNT; d++) {
+		__u32 class_id = 0;
+
+		if (!(dims & (1u << d)))
+			continue;
+		if (!sl_class(t, p, d, &class_id))
+			return SL_SLOT_NONE;
+		vector[d] = t->gen->vectors[d] + class_id * 8;
+	}
 #pragma GCC unroll 4
 	for (__u32 w = 0; w < SL_WORDS_MAX; w++) {
-		__u64 bits = ~0ULL;
+		__u64 bits;
 
-		if (w >= words)
+		if (w >= t->gen->words)
 			break;
-#pragma GCC unroll 8
-		for (int d = 0; d < SL_DIM_COUNT; d++)
-			if (dims & (1u << d))
-				bits &= sl_table_u64(t,
-						     (__u64)vector[d] + w * 8);
+		bits = sl_conjunction(t, vector, w);
 		if (bits)
 			return w * 64 + sl_lowest_bit(bits);
 	}

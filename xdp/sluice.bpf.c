@@ -274,6 +274,8 @@ static __always_inline int filter(struct xdp_md *ctx, __u32 frame_bytes)
 	__u32 zero = 0;
 
 	sl_parse(&cursor, &p);
+	/* One look-up for all that the parser may have found: 365,000 instructions verified without, 125,000 with. */
+	SL_FORGET(p.family, frame_bytes);
 	decide(ctx, &p, &d);
 	if (probe)
 		return answer(probe, &d);
