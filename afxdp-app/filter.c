@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "filter.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/shared.h"
+
+#define XSKMAP_NAME "xsks_map"
+/* More maps than any program of ours has; a program with more is not ours. */
+#define PROGRAM_MAPS_MAX 64
+
+int sl_fwd_filter_program(int ifindex, uint32_t *program_id)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	int err = bpf_xdp_query(ifindex, 0, &query);
+
+	if (err)
+		return err;
+	/* Native and generic may stand beside each other; native sees the packet first. */
+	*program_id = query.drv_prog_id ? query.drv_prog_id :
+		      query.skb_prog_id ? query.skb_prog_id :
+					  query.prog_id;
+	return 0;
+}
+
+/* The descriptor of map `id` if it is the XSKMAP; else -errno. */
+static int xskmap_open(uint32_t id, uint32_t *entries)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+	int fd = bpf_map_get_fd_by_id(id);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = bpf_obj_get_info_by_fd(fd, &info, &length) ? -errno : 0;
+	if (!err && (info.type != BPF_MAP_TYPE_XSKMAP ||
+		     strcmp(info.name, XSKMAP_NAME)))
+		err = -ENOKEY;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	*entries = info.max_entries;
+	return fd;
+}
+
+static int program_maps(uint32_t program_id, uint32_t *ids, uint32_t *n)
+{
+	struct bpf_prog_info info = { .map_ids = (uintptr_t)ids,
+				      .nr_map_ids = *n };
+	uint32_t length = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(program_id);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = bpf_obj_get_info_by_fd(fd, &info, &length) ? -errno : 0;
+	close(fd);
+	if (!err && info.nr_map_ids < *n)
+		*n = info.nr_map_ids;
+	return err;
+}
+
+/* The XSKMAP among the maps of a program: 0 and filter->map_* are set, or -errno. */
+static int xskmap_find(uint32_t program_id, struct sl_fwd_filter *filter)
+{
+	uint32_t ids[PROGRAM_MAPS_MAX];
+	uint32_t n = PROGRAM_MAPS_MAX;
+	int err = program_maps(program_id, ids, &n);
+
+	for (uint32_t i = 0; !err && i < n; i++) {
+		int fd = xskmap_open(ids[i], &filter->map_entries);
+
+		if (fd >= 0) {
+			filter->map_id = ids[i];
+			filter->map_fd = fd;
+			return 0;
+		}
+		if (fd != -ENOKEY)
+			err = fd;
+	}
+	return err ? err : -ENOKEY;
+}
+
+int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter)
+{
+	struct sl_fwd_filter new = { .map_fd = -1 };
+	uint32_t inner_id;
+	int err = sl_fwd_filter_program(ifindex, &new.program_id);
+
+	if (err)
+		return err;
+	if (!new.program_id)
+		return -ENOENT;
+	err = xskmap_find(new.program_id, &new);
+	/* It may be libxdp's dispatcher, with the filter behind it. */
+	if (err == -ENOKEY && !sl_shared_find(ifindex, &inner_id))
+		err = xskmap_find(inner_id, &new);
+	if (err)
+		filter->program_id = new.program_id;
+	else
+		*filter = new;
+	return err;
+}
+
+void sl_fwd_filter_close(struct sl_fwd_filter *filter)
+{
+	if (filter->map_fd >= 0)
+		close(filter->map_fd);
+	filter->map_fd = -1;
+	filter->map_id = 0;
+}
+
+int sl_fwd_filter_insert(const struct sl_fwd_filter *filter, uint32_t queue,
+			 int xsk_fd)
+{
+	return bpf_map_update_elem(filter->map_fd, &queue, &xsk_fd, BPF_ANY) ?
+		       -errno :
+		       0;
+}
+
+void sl_fwd_filter_remove(const struct sl_fwd_filter *filter, uint32_t queue)
+{
+	if (filter->map_fd >= 0)
+		bpf_map_delete_elem(filter->map_fd, &queue);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The XDP program on an interface, as far as the forwarder cares: its XSKMAP, found through
+ * the program's id (program -> map ids -> the map named xsks_map), whoever attached it,
+ * libxdp's dispatcher included. Main thread. Opening BPF objects by id needs CAP_SYS_ADMIN.
+ */
+#ifndef SLUICE_FWD_FILTER_H
+#define SLUICE_FWD_FILTER_H
+
+#include <stdint.h>
+
+struct sl_fwd_filter {
+	uint32_t program_id; /* as attached: under a dispatcher, the dispatcher's */
+	uint32_t map_id;
+	uint32_t map_entries; /* RX queues that it covers */
+	int map_fd;	      /* owned; -1: none */
+};
+
+/*
+ * The id of the program attached to the interface, in whichever mode; 0: none. Needs no
+ * capability. 0 or -errno.
+ */
+int sl_fwd_filter_program(int ifindex, uint32_t *program_id);
+
+/*
+ * Opens the filter's map. -ENOENT: no program is attached; -ENOKEY: one is, but it has no
+ * XSKMAP named xsks_map (filter->program_id is set, to name it); other -errno.
+ */
+int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter);
+void sl_fwd_filter_close(struct sl_fwd_filter *filter);
+
+/* Directs the packets of an RX queue to the socket. 0 or -errno. */
+int sl_fwd_filter_insert(const struct sl_fwd_filter *filter, uint32_t queue,
+			 int xsk_fd);
+
+/* No packet goes to the queue's socket any more; the rule's fallback applies. */
+void sl_fwd_filter_remove(const struct sl_fwd_filter *filter, uint32_t queue);
+
+#endif /* SLUICE_FWD_FILTER_H */

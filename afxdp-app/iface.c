@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "iface.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int ethtool(int fd, const char *name, void *command)
+{
+	struct ifreq request = { .ifr_data = command };
+
+	memcpy(request.ifr_name, name, IF_NAMESIZE);
+	return ioctl(fd, SIOCETHTOOL, &request) ? -errno : 0;
+}
+
+/* /sys shows the network namespace it was mounted in: ip netns exec mounts it anew. */
+static uint32_t queues_by_sysfs(const char *name, const char *prefix)
+{
+	char path[64];
+	struct dirent *entry;
+	uint32_t n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
+	dir = opendir(path);
+	if (!dir)
+		return 1;
+	while ((entry = readdir(dir)))
+		n += !strncmp(entry->d_name, prefix, strlen(prefix));
+	closedir(dir);
+	return n ? n : 1;
+}
+
+static void queues_read(int fd, const char *name, uint32_t *rx, uint32_t *tx)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+
+	*rx = *tx = 0;
+	if (!ethtool(fd, name, &channels)) {
+		*rx = channels.combined_count + channels.rx_count;
+		*tx = channels.combined_count + channels.tx_count;
+	}
+	if (!*rx)
+		*rx = queues_by_sysfs(name, "rx-");
+	if (!*tx)
+		*tx = queues_by_sysfs(name, "tx-");
+}
+
+static bool link_read(int fd, const char *name)
+{
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
+	struct ifreq request = { 0 };
+
+	memcpy(request.ifr_name, name, IF_NAMESIZE);
+	if (ioctl(fd, SIOCGIFFLAGS, &request) || !(request.ifr_flags & IFF_UP))
+		return false;
+	/* Not IFF_RUNNING: that follows the carrier up to a second late. */
+	if (!ethtool(fd, name, &link))
+		return link.data;
+	return true;
+}
+
+int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
+{
+	struct sl_fwd_iface new = { .filter = { .map_fd = -1 } };
+
+	if (strlen(name) >= IF_NAMESIZE)
+		return -ENODEV;
+	strcpy(new.name, name);
+	new.ifindex = (int)if_nametoindex(name);
+	if (!new.ifindex)
+		return -ENODEV;
+	sl_fwd_iface_check(&new);
+	if (new.gone)
+		return -ENODEV;
+	new.rx_queues = new.rx_queues_now;
+	new.tx_queues = new.tx_queues_now;
+	*iface = new;
+	return 0;
+}
+
+void sl_fwd_iface_check(struct sl_fwd_iface *iface)
+{
+	char name[IF_NAMESIZE] = { 0 };
+	int fd;
+
+	if (iface->gone)
+		return;
+	/* By index: an interface may be renamed, and another one take its name. */
+	if (!if_indextoname((unsigned int)iface->ifindex, name)) {
+		iface->gone = errno == ENXIO || errno == ENODEV;
+		iface->up = !iface->gone && iface->up;
+		return;
+	}
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	iface->up = link_read(fd, name);
+	queues_read(fd, name, &iface->rx_queues_now, &iface->tx_queues_now);
+	close(fd);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * An interface of a wire: who it is, how many queues it has, whether it can carry packets,
+ * and its filter. Main thread. No capability is needed except for the filter.
+ */
+#ifndef SLUICE_FWD_IFACE_H
+#define SLUICE_FWD_IFACE_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "filter.h"
+
+struct sl_fwd_iface {
+	char name[IF_NAMESIZE];
+	int ifindex;
+	uint32_t rx_queues, tx_queues; /* in use, as of the start */
+	struct sl_fwd_filter filter;
+	/* As of the last sl_fwd_iface_check(). */
+	bool up; /* administratively up and with a carrier */
+	bool gone; /* was deleted, or moved to another network namespace; for good */
+	uint32_t tx_queues_now, rx_queues_now;
+	/* What has been said already. */
+	bool told_down, told_queues, told_filter;
+};
+
+/* 0 or -errno (-ENODEV: no such interface). The filter is not looked for. */
+int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name);
+
+/* Looks at the interface again. */
+void sl_fwd_iface_check(struct sl_fwd_iface *iface);
+
+#endif /* SLUICE_FWD_IFACE_H */

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "stats.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+#include "forwarder.h"
+
+static const char *const drop_text[SL_FWD_DROP_COUNT] = {
+#define X(id, text, help) [SL_FWD_DROP_##id] = #text,
+	SL_FWD_DROPS(X)
+#undef X
+};
+
+/* The kernel's counters, in the order and by the names of struct xdp_statistics. */
+#define KERNEL_COUNTERS(X)          \
+	X(rx_dropped)               \
+	X(rx_invalid_descs)         \
+	X(tx_invalid_descs)         \
+	X(rx_ring_full)             \
+	X(rx_fill_ring_empty_descs) \
+	X(tx_ring_empty_descs)
+
+struct calls {
+	uint64_t poll, send, recv, packets;
+};
+
+static struct calls worker_calls(const struct sl_fwd_worker *worker)
+{
+	struct calls calls = { .poll = sl_count_read(&worker->count_poll),
+			       .recv = sl_count_read(&worker->count_wake_rx) };
+
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		calls.send += sl_count_read(&worker->ports[i].count.wake_tx);
+		calls.packets +=
+			sl_count_read(&worker->ports[i].count.tx_packets);
+	}
+	return calls;
+}
+
+static double calls_per_packet(const struct calls *calls)
+{
+	uint64_t sum = calls->poll + calls->send + calls->recv;
+
+	return calls->packets ? (double)sum / (double)calls->packets : 0.0;
+}
+
+bool sl_fwd_stats_accounted(const struct sl_fwd *fwd)
+{
+	for (uint32_t w = 0; w < fwd->n_workers; w++) {
+		uint32_t count[SL_FRAME_STATES];
+		uint64_t sum = 0;
+
+		sl_fwd_worker_ledger(&fwd->workers[w], count);
+		for (int s = 0; s < SL_FRAME_STATES; s++)
+			sum += count[s];
+		if (sum != fwd->workers[w].umem.frames)
+			return false;
+	}
+	return true;
+}
+
+static void put(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *port_json(const struct sl_fwd *fwd,
+			 const struct sl_fwd_port *port)
+{
+	const struct sl_fwd_counters *count = &port->count;
+	json_t *rx = json_object(), *tx = json_object(), *drops = json_object();
+	json_t *kernel = json_object(), *object = json_object();
+
+	put(rx, "packets", sl_count_read(&count->rx_packets));
+	put(rx, "bytes", sl_count_read(&count->rx_bytes));
+	put(tx, "packets", sl_count_read(&count->tx_packets));
+	put(tx, "bytes", sl_count_read(&count->tx_bytes));
+	put(tx, "refused", sl_count_read(&count->tx_refused));
+	for (int d = 0; d < SL_FWD_DROP_COUNT; d++)
+		put(drops, drop_text[d], sl_count_read(&count->drops[d]));
+#define X(name) put(kernel, #name, port->kernel.name);
+	KERNEL_COUNTERS(X)
+#undef X
+	json_object_set_new(object, "interface",
+			    json_string(fwd->ifaces[port->iface].name));
+	put(object, "queue", port->queue);
+	json_object_set_new(object, "mode",
+			    json_string(port->xsk.zerocopy ? "zero-copy" :
+							     "copy"));
+	json_object_set_new(object, "busy_poll", json_boolean(port->busy_poll));
+	json_object_set_new(object, "link", json_boolean(port->link));
+	json_object_set_new(object, "rx", rx);
+	json_object_set_new(object, "tx", tx);
+	json_object_set_new(object, "drops", drops);
+	json_object_set_new(object, "xdp", kernel);
+	return object;
+}
+
+/* Whether end `e` is the first of its worker on its queue: wires and sides share numbers. */
+static bool queue_first(const struct sl_fwd_plan *plan, uint32_t e)
+{
+	for (uint32_t k = 0; k < e; k++)
+		if (plan->ends[k].worker == plan->ends[e].worker &&
+		    plan->ends[k].queue == plan->ends[e].queue)
+			return false;
+	return true;
+}
+
+static json_t *worker_json(const struct sl_fwd *fwd, uint32_t w)
+{
+	const struct sl_fwd_worker *worker = &fwd->workers[w];
+	struct calls calls = worker_calls(worker);
+	json_t *frames = json_object(), *system = json_object(),
+	       *object = json_object();
+	json_t *queues = json_array(), *ports = json_array();
+	uint32_t count[SL_FRAME_STATES];
+
+	sl_fwd_worker_ledger(worker, count);
+	put(frames, "total", worker->umem.frames);
+	for (int s = 0; s < SL_FRAME_STATES; s++)
+		put(frames, sl_frame_state_text((enum sl_frame_state)s),
+		    count[s]);
+	put(system, "poll", calls.poll);
+	put(system, "send", calls.send);
+	put(system, "recv", calls.recv);
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		const struct sl_fwd_plan_end *end = &fwd->plan.ends[e];
+
+		if (end->worker != w)
+			continue;
+		if (queue_first(&fwd->plan, e))
+			json_array_append_new(queues, json_integer(end->queue));
+		json_array_append_new(ports, port_json(fwd, fwd->end_port[e]));
+	}
+	put(object, "cpu", (uint64_t)worker->cpu);
+	json_object_set_new(object, "queues", queues);
+	json_object_set_new(object, "frames", frames);
+	json_object_set_new(object, "syscalls", system);
+	json_object_set_new(object, "syscalls_per_packet",
+			    json_real(calls_per_packet(&calls)));
+	json_object_set_new(object, "ports", ports);
+	return object;
+}
+
+static int print_json(const struct sl_fwd *fwd, bool accounted, FILE *out)
+{
+	json_t *root = json_object(), *workers = json_array();
+	int err = 0;
+
+	for (uint32_t w = 0; w < fwd->n_workers; w++)
+		json_array_append_new(workers, worker_json(fwd, w));
+	json_object_set_new(root, "workers", workers);
+	json_object_set_new(root, "accounted", json_boolean(accounted));
+	/* Each step above hands a failed allocation on as NULL; the root tells. */
+	if (!root || json_array_size(workers) != fwd->n_workers)
+		err = -ENOMEM;
+	else if (json_dumpf(root, out, JSON_COMPACT | JSON_REAL_PRECISION(6)))
+		err = -EIO;
+	json_decref(root);
+	fputc('\n', out);
+	return err;
+}
+
+static void port_text(const struct sl_fwd *fwd, const struct sl_fwd_port *port,
+		      FILE *out)
+{
+	const struct sl_fwd_counters *count = &port->count;
+	char name[SL_FWD_END_NAME];
+
+	fprintf(out,
+		"  %-24s %-9s rx %llu packets %llu bytes, tx %llu packets %llu bytes",
+		sl_fwd_end_name(fwd, port, name),
+		port->xsk.zerocopy ? "zero-copy" : "copy",
+		(unsigned long long)sl_count_read(&count->rx_packets),
+		(unsigned long long)sl_count_read(&count->rx_bytes),
+		(unsigned long long)sl_count_read(&count->tx_packets),
+		(unsigned long long)sl_count_read(&count->tx_bytes));
+	if (sl_count_read(&count->tx_refused))
+		fprintf(out, " (%llu refused)",
+			(unsigned long long)sl_count_read(&count->tx_refused));
+	fprintf(out, "%s%s\n    drops:", port->link ? "" : ", link down",
+		port->busy_poll ? ", busy polling" : "");
+	for (int d = 0; d < SL_FWD_DROP_COUNT; d++)
+		fprintf(out, " %s %llu", drop_text[d],
+			(unsigned long long)sl_count_read(&count->drops[d]));
+	fputs("; kernel:", out);
+#define X(name) \
+	fprintf(out, " %s %llu", #name, (unsigned long long)port->kernel.name);
+	KERNEL_COUNTERS(X)
+#undef X
+	fputc('\n', out);
+}
+
+static void print_text(const struct sl_fwd *fwd, bool accounted, FILE *out)
+{
+	for (uint32_t w = 0; w < fwd->n_workers; w++) {
+		const struct sl_fwd_worker *worker = &fwd->workers[w];
+		struct calls calls = worker_calls(worker);
+		uint32_t count[SL_FRAME_STATES];
+
+		sl_fwd_worker_ledger(worker, count);
+		fprintf(out,
+			"worker %u on CPU %d: system calls: poll %llu send %llu recv %llu, "
+			"%.4f a packet\n",
+			w, worker->cpu, (unsigned long long)calls.poll,
+			(unsigned long long)calls.send,
+			(unsigned long long)calls.recv,
+			calls_per_packet(&calls));
+		fprintf(out, "  frames: total %u =", worker->umem.frames);
+		for (int s = 0; s < SL_FRAME_STATES; s++)
+			fprintf(out, "%s %s %u", s ? " +" : "",
+				sl_frame_state_text((enum sl_frame_state)s),
+				count[s]);
+		fputc('\n', out);
+		for (uint32_t i = 0; i < worker->n_ports; i++)
+			port_text(fwd, &worker->ports[i], out);
+	}
+	fprintf(out, "frames accounted for: %s\n", accounted ? "yes" : "NO");
+}
+
+int sl_fwd_stats_print(const struct sl_fwd *fwd, bool json, bool accounted,
+		       FILE *out)
+{
+	int err = 0;
+
+	if (json)
+		err = print_json(fwd, accounted, out);
+	else
+		print_text(fwd, accounted, out);
+	if (fflush(out) || ferror(out))
+		return -EIO;
+	return err;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The packet memory of one worker and the ledger of who owns each frame.
+ *
+ *                 refill                 RX ring                 output chosen
+ *        FREE -------------> FILL --------------------> RX -------------------> STAGE
+ *         ^                   |                          |                        |
+ *         |    (close)        |         (dropped)        |       (dropped)        |
+ *         +<------------------+<-------------------------+<-----------------------+
+ *         |                                                                       | TX ring
+ *         +<--------------------------- completion ring ----------- TX <----------+
+ *
+ *   FREE   on the free stack; nobody reads or writes it
+ *   FILL   the kernel's: in a fill ring, with the driver, or in an RX ring not read yet
+ *   RX     ours: taken off an RX ring, no output chosen yet
+ *   STAGE  ours: an output is chosen, stages work on it
+ *   TX     the kernel's: in a TX ring, being sent, or in a completion ring not read yet
+ *
+ * A frame is in exactly one state, so the counts of the states add up to the total. Each
+ * arrow is one function below, which checks the state that the frame comes from: an
+ * address that the kernel hands over twice, or that was never handed to it, is counted in
+ * `violations` and not used.
+ *
+ * One thread (the worker; before it runs and after it ended, the main thread). Nothing is
+ * allocated after sl_umem_init().
+ */
+#ifndef SLUICE_FWD_UMEM_H
+#define SLUICE_FWD_UMEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * One page a frame. XDP without fragments takes at most 4096 - 256 (headroom) - 320
+ * (skb_shared_info) = 3520 bytes, so whatever a linear filter passes fits; with 2048 a
+ * frame over 1792 bytes would vanish into rx_dropped. Every zero-copy driver takes it.
+ */
+#define SL_FRAME_SHIFT 12
+#define SL_FRAME_BYTES (1u << SL_FRAME_SHIFT)
+
+enum sl_frame_state {
+	SL_FRAME_FREE,
+	SL_FRAME_FILL,
+	SL_FRAME_RX,
+	SL_FRAME_STAGE,
+	SL_FRAME_TX,
+	SL_FRAME_STATES
+};
+
+struct sl_umem {
+	void *area; /* page aligned, frames * SL_FRAME_BYTES */
+	uint32_t frames;
+	uint32_t count[SL_FRAME_STATES]; /* adds up to frames */
+	uint64_t violations;
+	uint32_t *free; /* a stack, count[SL_FRAME_FREE] deep; the warmest frame on top */
+	uint8_t *state; /* enum sl_frame_state, by frame */
+};
+
+/* Reserves and touches the memory; all frames are FREE. 0, -EINVAL or -ENOMEM. */
+int sl_umem_init(struct sl_umem *umem, uint32_t frames);
+void sl_umem_fini(struct sl_umem *umem); /* NULL area is fine */
+
+/* The word for a state, as statistics print it. */
+const char *sl_frame_state_text(enum sl_frame_state state);
+
+/*
+ * Counts the frames anew by their states: true if that agrees with count[], the sum is
+ * the total and no violation was seen. Reads the whole ledger.
+ */
+bool sl_umem_audit(const struct sl_umem *umem);
+
+/* The slow path of a wrong address or state: counted, the frame is left as it is. */
+void sl_umem_violate(struct sl_umem *umem);
+
+/* FREE -> FILL. The caller knows that count[SL_FRAME_FREE] > 0. Returns the address. */
+static inline uint64_t sl_umem_take(struct sl_umem *umem)
+{
+	uint32_t frame = umem->free[--umem->count[SL_FRAME_FREE]];
+
+	umem->state[frame] = SL_FRAME_FILL;
+	umem->count[SL_FRAME_FILL]++;
+	return (uint64_t)frame << SL_FRAME_SHIFT;
+}
+
+/* from -> to, neither of them FREE; false (a violation) if the frame is not in `from`. */
+static inline bool sl_umem_move(struct sl_umem *umem, uint64_t addr,
+				enum sl_frame_state from,
+				enum sl_frame_state to)
+{
+	uint64_t frame = addr >> SL_FRAME_SHIFT;
+
+	if (__builtin_expect(
+		    frame >= umem->frames || umem->state[frame] != from, 0)) {
+		sl_umem_violate(umem);
+		return false;
+	}
+	umem->state[frame] = (uint8_t)to;
+	umem->count[from]--;
+	umem->count[to]++;
+	return true;
+}
+
+/* from -> FREE; false (a violation) if the frame is not in `from`. */
+static inline bool sl_umem_give(struct sl_umem *umem, uint64_t addr,
+				enum sl_frame_state from)
+{
+	uint64_t frame = addr >> SL_FRAME_SHIFT;
+
+	if (__builtin_expect(
+		    frame >= umem->frames || umem->state[frame] != from, 0)) {
+		sl_umem_violate(umem);
+		return false;
+	}
+	umem->state[frame] = SL_FRAME_FREE;
+	umem->count[from]--;
+	umem->free[umem->count[SL_FRAME_FREE]++] = (uint32_t)frame;
+	return true;
+}
+
+#endif /* SLUICE_FWD_UMEM_H */

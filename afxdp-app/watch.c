@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A worker learns of its surroundings by two words that the main thread writes: `link` and
+ * `busy_poll` of a port. Everything else that changes (a filter replaced, an interface
+ * deleted) is dealt with here, beside the worker. Each change is said once.
+ */
+#include "watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "forwarder.h"
+#include "lib/config.h"
+#include "log.h"
+#include "privileges.h"
+
+int sl_fwd_watch_insert(struct sl_fwd *fwd, uint32_t iface)
+{
+	char object[SL_FWD_END_NAME];
+
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		struct sl_fwd_port *port = fwd->end_port[e];
+		int err;
+
+		if (port->iface != iface || !fwd->plan.ends[e].receives)
+			continue;
+		err = sl_fwd_filter_insert(&fwd->ifaces[iface].filter,
+					   port->queue, port->xsk.fd);
+		if (err) {
+			sl_fwd_log_error(sl_fwd_end_name(fwd, port, object),
+					 "put the socket into xsks_map", err,
+					 NULL);
+			return err;
+		}
+	}
+	return 0;
+}
+
+void sl_fwd_watch_links(struct sl_fwd *fwd)
+{
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		struct sl_fwd_port *port = fwd->end_port[e];
+		const struct sl_fwd_iface *iface = &fwd->ifaces[port->iface];
+		bool link = iface->up && !iface->gone &&
+			    port->queue < iface->tx_queues_now;
+
+		__atomic_store_n(&port->link, link, __ATOMIC_RELAXED);
+	}
+}
+
+void sl_fwd_watch_napi(struct sl_fwd *fwd)
+{
+	char object[SL_FWD_END_NAME];
+
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		struct sl_fwd_port *port = fwd->end_port[e];
+		uint32_t id = port->xsk.fd < 0 ? 0 : sl_xsk_napi_id(&port->xsk);
+
+		if (id && id != port->napi_id)
+			sl_fwd_log("%s: busy polling NAPI instance %u",
+				   sl_fwd_end_name(fwd, port, object), id);
+		else if (!id && !fwd->told_napi)
+			sl_fwd_log(
+				"busy polling not engaged: no NAPI id on %s; spinning on the "
+				"rings",
+				sl_fwd_end_name(fwd, port, object));
+		port->napi_id = id;
+		__atomic_store_n(&port->busy_poll, id != 0, __ATOMIC_RELAXED);
+	}
+	fwd->told_napi = true;
+}
+
+static void link_say(struct sl_fwd_iface *iface)
+{
+	if (iface->gone) {
+		sl_fwd_log(
+			"%s: the interface is gone; its packets are dropped and counted, "
+			"restart the forwarder when it is back",
+			iface->name);
+		return;
+	}
+	if (iface->up == !iface->told_down)
+		return;
+	iface->told_down = !iface->up;
+	sl_fwd_log("%s: link %s", iface->name,
+		   iface->up ? "up" :
+			       "down; packets for it are dropped and counted");
+}
+
+static void queues_say(struct sl_fwd_iface *iface)
+{
+	bool changed = iface->rx_queues_now != iface->rx_queues ||
+		       iface->tx_queues_now != iface->tx_queues;
+
+	if (changed && !iface->told_queues)
+		sl_fwd_log(
+			"%s: queues changed from %u RX, %u TX to %u RX, %u TX; restart the "
+			"forwarder to cover them",
+			iface->name, iface->rx_queues, iface->tx_queues,
+			iface->rx_queues_now, iface->tx_queues_now);
+	iface->told_queues = changed;
+}
+
+void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
+			     uint32_t program_id, int err)
+{
+	char operation[64];
+
+	if (err == -ENOENT) {
+		fprintf(stderr,
+			"%s: find the filter: no XDP program is attached, so nothing is forwarded "
+			"from here; attach one with 'sluice apply FILE'\n",
+			iface->name);
+		return;
+	}
+	if (err == -ENOKEY) {
+		fprintf(stderr,
+			"%s: find the filter: XDP program %u has no map xsks_map; detach it, then "
+			"'sluice apply FILE'\n",
+			iface->name, program_id);
+		return;
+	}
+	snprintf(operation, sizeof(operation),
+		 "find the filter (XDP program %u)", program_id);
+	sl_fwd_log_error(iface->name, operation, err,
+			 err == -EPERM ? "start it with CAP_SYS_ADMIN" : NULL);
+}
+
+/* The program on the interface is not the one we know: find its XSKMAP. */
+static int filter_follow(struct sl_fwd *fwd, uint32_t i, uint32_t program_id)
+{
+	struct sl_fwd_iface *iface = &fwd->ifaces[i];
+	struct sl_fwd_filter filter = { .map_fd = -1 };
+	int err = sl_fwd_privileges_raise(true);
+
+	if (err)
+		return err;
+	err = sl_fwd_filter_open(iface->ifindex, &filter);
+	sl_fwd_privileges_raise(false);
+	if (err)
+		return err;
+	if (filter.map_id == iface->filter.map_id) {
+		/* A reload: it hands the map, and our sockets in it, on. */
+		iface->filter.program_id = program_id;
+		sl_fwd_filter_close(&filter);
+		return 0;
+	}
+	sl_fwd_filter_close(&iface->filter);
+	iface->filter = filter;
+	err = sl_fwd_watch_insert(fwd, i);
+	if (!err)
+		sl_fwd_log(
+			"%s: the filter was attached anew (program %u); sockets inserted",
+			iface->name, filter.program_id);
+	return err;
+}
+
+static void filter_watch(struct sl_fwd *fwd, uint32_t i)
+{
+	struct sl_fwd_iface *iface = &fwd->ifaces[i];
+	uint32_t program_id = 0;
+	int err = sl_fwd_filter_program(iface->ifindex, &program_id);
+
+	if (err || program_id == iface->filter.program_id) {
+		iface->told_filter = iface->told_filter && err;
+		return;
+	}
+	err = program_id ? filter_follow(fwd, i, program_id) : -ENOENT;
+	if (err && !iface->told_filter)
+		sl_fwd_watch_filter_say(iface, program_id, err);
+	iface->told_filter = err;
+}
+
+bool sl_fwd_watch(struct sl_fwd *fwd)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
+		struct sl_fwd_iface *iface = &fwd->ifaces[i];
+
+		if (iface->gone)
+			continue;
+		sl_fwd_iface_check(iface);
+		link_say(iface);
+		if (iface->gone)
+			continue;
+		left++;
+		queues_say(iface);
+		filter_watch(fwd, i);
+	}
+	sl_fwd_watch_links(fwd);
+	if (fwd->config->poll == SL_POLL_BUSY)
+		sl_fwd_watch_napi(fwd);
+	return left;
+}

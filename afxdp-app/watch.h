@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What changes around a running forwarder: links, queues, filters, NAPI. Main thread. */
+#ifndef SLUICE_FWD_WATCH_H
+#define SLUICE_FWD_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sl_fwd;
+struct sl_fwd_iface;
+
+/*
+ * Looks after links and filters: call it about once a second, and when a link changed. A
+ * filter that was attached anew gets the sockets again. False when every interface is gone.
+ */
+bool sl_fwd_watch(struct sl_fwd *fwd);
+
+/* Puts the sockets of interface `iface` into its filter's XSKMAP. 0 or -errno, said. */
+int sl_fwd_watch_insert(struct sl_fwd *fwd, uint32_t iface);
+
+/* Says why sl_fwd_filter_open() failed for the program (0: none) on this interface. */
+void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
+			     uint32_t program_id, int err);
+
+/* Tells the workers which ports can send, as of the last look at the interfaces. */
+void sl_fwd_watch_links(struct sl_fwd *fwd);
+
+/*
+ * Busy polling is driven, and claimed, where the kernel names a NAPI instance; where it does
+ * not, that is said once.
+ */
+void sl_fwd_watch_napi(struct sl_fwd *fwd);
+
+#endif /* SLUICE_FWD_WATCH_H */

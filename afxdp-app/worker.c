@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The round: for each port take a burst, choose its output, put it on that TX ring; then for
+ * each port kick what is due, reap and refill. Between rounds without a packet the worker
+ * spins (poll busy) or sleeps in ppoll() (poll sleep).
+ *
+ * System calls. A TX kick costs about as much as sending one packet, so a loaded worker holds
+ * kicks back until a burst has gathered, or HOLD_NS have passed; it spins that long rather
+ * than sleeping, too. "Loaded" is LOAD_PER_MS packets per millisecond, measured in windows
+ * of about a millisecond: a hold then gathers 16 packets or more. Below that, latency
+ * goes first: a packet is kicked in the round it came in, and an empty round goes to sleep.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "privileges.h"
+
+#define WINDOW_NS 1000000ull
+#define LOAD_PER_MS 64u
+/* 64 packets a millisecond are 16 in 250 us; doubling it halves the calls, adds 250 us. */
+#define HOLD_NS 250000ull
+/* As many as a round brings: waiting for more saves little, a call is 1/64 a packet by now. */
+#define KICK_BATCH SL_BURST
+/* The longest sleep: bounds how late a lost wakeup or an unsent tail is found. */
+#define SLEEP_NS 100000000l
+/* The same while something is still to be sent. */
+#define SLEEP_PENDING_NS 1000000l
+#define DRAIN_NS 1000000000ull
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports)
+{
+	struct sl_fwd_worker new = { .n_ports = n_ports, .cpu = -1 };
+	int err = -ENOMEM;
+
+	new.ports = calloc(n_ports, sizeof(*new.ports));
+	new.polls = calloc(n_ports + 1, sizeof(*new.polls));
+	if (!new.ports || !new.polls)
+		goto err_free;
+	new.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (new.stop_fd < 0) {
+		err = -errno;
+		goto err_free;
+	}
+	/* One burst more than the rings: what is between RX and TX. */
+	err = sl_umem_init(&new.umem, n_ports * SL_PORT_FRAMES + SL_BURST);
+	if (err)
+		goto err_close;
+	for (uint32_t i = 0; i < n_ports; i++)
+		new.ports[i].xsk.fd = -1;
+	*worker = new;
+	return 0;
+
+err_close:
+	close(new.stop_fd);
+err_free:
+	free(new.ports);
+	free(new.polls);
+	return err;
+}
+
+/* B of a sequence lock; A is in sl_fwd_worker_ledger(). */
+static void ledger_publish(struct sl_fwd_worker *worker)
+{
+	struct sl_fwd_ledger *ledger = &worker->ledger;
+	uint32_t sequence = ledger->sequence;
+
+	__atomic_store_n(&ledger->sequence, sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	for (int s = 0; s < SL_FRAME_STATES; s++)
+		__atomic_store_n(&ledger->count[s], worker->umem.count[s],
+				 __ATOMIC_RELAXED);
+	__atomic_store_n(&ledger->sequence, sequence + 2, __ATOMIC_RELEASE);
+}
+
+void sl_fwd_worker_ledger(const struct sl_fwd_worker *worker,
+			  uint32_t count[SL_FRAME_STATES])
+{
+	const struct sl_fwd_ledger *ledger = &worker->ledger;
+	uint32_t before, after;
+
+	/* A, matches B: the writer is inside for nanoseconds, so this ends. */
+	do {
+		before = __atomic_load_n(&ledger->sequence, __ATOMIC_ACQUIRE);
+		for (int s = 0; s < SL_FRAME_STATES; s++)
+			count[s] = __atomic_load_n(&ledger->count[s],
+						   __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&ledger->sequence, __ATOMIC_RELAXED);
+	} while (before != after || before & 1);
+}
+
+/* Where the stages will stand. A wire chooses the peer port and changes nothing. */
+static void stage(struct sl_fwd_port *port, const struct xdp_desc *burst,
+		  uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		sl_umem_move(port->umem, burst[i].addr, SL_FRAME_RX,
+			     SL_FRAME_STAGE);
+}
+
+static void port_serve(struct sl_fwd_worker *worker, struct sl_fwd_port *port,
+		       uint64_t now_ns)
+{
+	uint32_t pending = sl_fwd_port_pending(port);
+	bool held = worker->loaded && pending < KICK_BATCH &&
+		    now_ns - port->pending_since_ns < HOLD_NS;
+
+	if (pending && !held)
+		sl_fwd_port_kick(port, now_ns);
+	sl_fwd_port_reap(port);
+	sl_fwd_port_refill(port);
+	if (xsk_ring_prod__needs_wakeup(&port->xsk.fill) ||
+	    __atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED)) {
+		/* ppoll() does this for a worker that sleeps. */
+		if (!worker->busy)
+			return;
+		port->wake->rx(port);
+		sl_count_add(&worker->count_wake_rx, 1);
+	}
+}
+
+static void load_measure(struct sl_fwd_worker *worker, uint32_t packets,
+			 uint64_t now_ns)
+{
+	uint64_t elapsed_ns = now_ns - worker->window_start_ns;
+
+	worker->window_packets += packets;
+	if (packets)
+		worker->last_work_ns = now_ns;
+	if (elapsed_ns < WINDOW_NS)
+		return;
+	worker->loaded = worker->window_packets * WINDOW_NS / elapsed_ns >=
+			 LOAD_PER_MS;
+	worker->window_start_ns = now_ns;
+	worker->window_packets = 0;
+}
+
+uint32_t sl_fwd_worker_round(struct sl_fwd_worker *worker, uint64_t now_ns)
+{
+	struct xdp_desc burst[SL_BURST];
+	uint32_t packets = 0;
+
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		struct sl_fwd_port *port = &worker->ports[i];
+		uint32_t n = sl_fwd_port_rx_burst(port, burst, SL_BURST);
+
+		if (!n)
+			continue;
+		stage(port, burst, n);
+		sl_fwd_port_tx_burst(port->peer, burst, n, now_ns);
+		packets += n;
+	}
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		port_serve(worker, &worker->ports[i], now_ns);
+	load_measure(worker, packets, now_ns);
+	ledger_publish(worker);
+	return packets;
+}
+
+static void worker_sleep(struct sl_fwd_worker *worker, uint64_t now_ns)
+{
+	struct timespec timeout = { .tv_nsec = SLEEP_NS };
+
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		struct sl_fwd_port *port = &worker->ports[i];
+
+		sl_fwd_port_kick(port, now_ns);
+		/* A port that is down has nothing to wait for in such a hurry. */
+		if (sl_fwd_port_pending(port) && !port->down)
+			timeout.tv_nsec = SLEEP_PENDING_NS;
+	}
+	ppoll(worker->polls, worker->n_ports + 1, &timeout, NULL);
+	sl_count_add(&worker->count_poll, 1);
+}
+
+static void worker_loop(struct sl_fwd_worker *worker)
+{
+	while (!__atomic_load_n(&worker->stop, __ATOMIC_RELAXED)) {
+		uint64_t now_ns = clock_ns();
+
+		if (sl_fwd_worker_round(worker, now_ns))
+			continue;
+		if (worker->busy ||
+		    (worker->loaded && now_ns - worker->last_work_ns < HOLD_NS))
+			cpu_relax();
+		else
+			worker_sleep(worker, now_ns);
+	}
+}
+
+static void *worker_thread(void *context)
+{
+	struct sl_fwd_worker *worker = context;
+
+	/* Cannot fail: what is given up was held. Nothing below needs any of it. */
+	sl_fwd_privileges_none();
+	worker_loop(worker);
+	return NULL;
+}
+
+int sl_fwd_worker_start(struct sl_fwd_worker *worker)
+{
+	pthread_attr_t attributes;
+	cpu_set_t cpus;
+	int err;
+
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		worker->polls[i] =
+			(struct pollfd){ .fd = worker->ports[i].xsk.fd,
+					 .events = POLLIN };
+	worker->polls[worker->n_ports] =
+		(struct pollfd){ .fd = worker->stop_fd, .events = POLLIN };
+	worker->window_start_ns = clock_ns();
+	ledger_publish(worker);
+
+	err = pthread_attr_init(&attributes);
+	if (err)
+		return -err;
+	CPU_ZERO(&cpus);
+	CPU_SET((unsigned int)worker->cpu, &cpus);
+	err = pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus);
+	if (!err)
+		err = pthread_create(&worker->thread, &attributes,
+				     worker_thread, worker);
+	pthread_attr_destroy(&attributes);
+	worker->started = !err;
+	return -err;
+}
+
+void sl_fwd_worker_stop(struct sl_fwd_worker *worker)
+{
+	uint64_t one = 1;
+
+	if (!worker->started)
+		return;
+	__atomic_store_n(&worker->stop, true, __ATOMIC_RELAXED);
+	/* An eventfd at its maximum is readable as well, so a failure here is none. */
+	if (write(worker->stop_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		worker->polls[worker->n_ports].fd = -1;
+	pthread_join(worker->thread, NULL);
+	worker->started = false;
+}
+
+static bool tx_idle(const struct sl_fwd_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		const struct sl_fwd_port *port = &worker->ports[i];
+
+		if (port->tx_out && !port->down && port->link)
+			return false;
+	}
+	return true;
+}
+
+void sl_fwd_worker_drain(struct sl_fwd_worker *worker)
+{
+	uint64_t end_ns = clock_ns() + DRAIN_NS;
+	uint64_t now_ns;
+
+	if (!worker->ports)
+		return;
+	worker->loaded = false;
+	do {
+		now_ns = clock_ns();
+		if (sl_fwd_worker_round(worker, now_ns))
+			continue;
+		if (tx_idle(worker))
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = SLEEP_PENDING_NS },
+			  NULL);
+	} while (now_ns < end_ns);
+}
+
+void sl_fwd_worker_reclaim(struct sl_fwd_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		sl_xsk_shut(&worker->ports[i].xsk);
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		if (worker->ports[i].xsk.map[0].addr)
+			sl_fwd_port_reclaim(&worker->ports[i]);
+	ledger_publish(worker);
+}
+
+void sl_fwd_worker_fini(struct sl_fwd_worker *worker)
+{
+	if (!worker->ports)
+		return;
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		sl_xsk_close(&worker->ports[i].xsk);
+	sl_umem_fini(&worker->umem);
+	close(worker->stop_fd);
+	free(worker->ports);
+	free(worker->polls);
+	memset(worker, 0, sizeof(*worker));
+}

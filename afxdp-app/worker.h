@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A worker: one thread on one CPU that owns a UMEM and the ports on it, and runs each packet
+ * to completion. It takes no lock, allocates nothing, holds no capability and makes no
+ * system call per packet; the main thread opens everything for it and judges what is left.
+ */
+#ifndef SLUICE_FWD_WORKER_H
+#define SLUICE_FWD_WORKER_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "port.h"
+#include "umem.h"
+
+/* The ledger as of the end of one round of the worker, so that the counts add up. */
+struct sl_fwd_ledger {
+	uint32_t sequence; /* odd while the worker writes */
+	uint32_t count[SL_FRAME_STATES];
+};
+
+struct sl_fwd_worker {
+	struct sl_umem umem;
+	struct sl_fwd_port *ports;
+	uint32_t n_ports;
+	struct pollfd *polls; /* n_ports, then stop_fd */
+	int cpu;
+	bool busy;   /* never sleeps */
+	int stop_fd; /* eventfd that ends the sleep */
+	bool stop;   /* atomic */
+	bool started;
+	pthread_t thread;
+	uint64_t count_poll, count_wake_rx; /* system calls, sl_count_read() */
+	struct sl_fwd_ledger ledger;
+	/* Load, measured in windows. */
+	uint64_t window_start_ns, window_packets;
+	uint64_t last_work_ns;
+	bool loaded;
+};
+
+/* Memory for `n_ports` ports and their frames; no socket yet. 0 or -errno. */
+int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports);
+
+/* Starts the thread; the ports are its own until sl_fwd_worker_stop(). 0 or -errno. */
+int sl_fwd_worker_start(struct sl_fwd_worker *worker);
+
+/* Ends the thread and waits for it: at most one round of the worker. */
+void sl_fwd_worker_stop(struct sl_fwd_worker *worker);
+
+/*
+ * After the stop, and after the XSKMAPs forgot the sockets: forwards what is still on the RX
+ * rings and waits for the completions, together at most about a second.
+ */
+void sl_fwd_worker_drain(struct sl_fwd_worker *worker);
+
+/* Closes the sockets and takes the frames back; says with sl_umem_audit() how that went. */
+void sl_fwd_worker_reclaim(struct sl_fwd_worker *worker);
+
+/* Unmaps and frees; a worker that was only zeroed is fine. */
+void sl_fwd_worker_fini(struct sl_fwd_worker *worker);
+
+/* One round over the ports; the packets it moved. Exported for tests. */
+uint32_t sl_fwd_worker_round(struct sl_fwd_worker *worker, uint64_t now_ns);
+
+/* A copy of the ledger from one moment. Any thread. */
+void sl_fwd_worker_ledger(const struct sl_fwd_worker *worker,
+			  uint32_t count[SL_FRAME_STATES]);
+
+#endif /* SLUICE_FWD_WORKER_H */

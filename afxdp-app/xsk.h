@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One AF_XDP socket with its four rings, set up by hand: libxdp's constructors can neither
+ * adopt a descriptor that another process sent nor put a socket on a UMEM whose first
+ * socket is gone. The rings are the structs of <xdp/xsk.h>, so its inline accessors work.
+ *
+ * See Documentation/networking/af_xdp.rst and net/xdp/xsk.c.
+ */
+#ifndef SLUICE_FWD_XSK_H
+#define SLUICE_FWD_XSK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <xdp/xsk.h>
+
+#include "lib/config.h"
+
+struct sl_umem;
+
+/*
+ * Entries of each ring. 2048 holds 2 ms at 1 Mpps, which is how long a worker on a shared
+ * CPU is off it now and then; more of them costs cache and TLB (a frame is a page).
+ */
+#define SL_XSK_RING 2048u
+
+struct sl_xsk_ring_map {
+	void *addr; /* NULL: not mapped */
+	size_t bytes;
+};
+
+struct sl_xsk {
+	int fd;		    /* -1: closed */
+	bool zerocopy;	    /* what the kernel granted */
+	uint32_t tx_budget; /* descriptors that one sendto() sends in copy mode */
+	struct xsk_ring_prod fill, tx;
+	struct xsk_ring_cons comp, rx;
+	struct sl_xsk_ring_map map[4];
+};
+
+struct sl_xsk_request {
+	int ifindex;
+	uint32_t queue;
+	const struct sl_umem *umem;
+	/*
+	 * -1: this socket registers the UMEM. Else a bound socket that has it already; its
+	 * mode (zero-copy or copy) is this one's, too: the kernel takes no wish here.
+	 */
+	int share_fd;
+	enum sl_zerocopy zerocopy;
+};
+
+/*
+ * Opens, registers, maps and binds. Waits at most about 2 s for a queue whose last owner
+ * is still being torn down (closing a socket is asynchronous, bind says EBUSY meanwhile).
+ * 0 or -errno; then *operation names the step that failed, and *xsk holds nothing.
+ * Needs CAP_NET_RAW, and CAP_IPC_LOCK where the UMEM exceeds RLIMIT_MEMLOCK.
+ */
+int sl_xsk_open(struct sl_xsk *xsk, const struct sl_xsk_request *request,
+		const char **operation);
+
+/*
+ * Gives the socket back to the kernel. On return no packet is received any more, and the
+ * rings stay readable: what they hold can be reclaimed without a race.
+ */
+void sl_xsk_shut(struct sl_xsk *xsk);
+
+/* sl_xsk_shut() if that was not called, then unmaps the rings. */
+void sl_xsk_close(struct sl_xsk *xsk);
+
+/*
+ * Prefers busy polling of this socket's NAPI (Linux 5.11: SO_PREFER_BUSY_POLL,
+ * SO_BUSY_POLL, SO_BUSY_POLL_BUDGET). 0 or -errno. Needs CAP_NET_ADMIN.
+ */
+int sl_xsk_busy_poll(const struct sl_xsk *xsk, uint32_t poll_us,
+		     uint32_t budget);
+
+/* The NAPI instance that busy polling would drive; 0: the kernel knows none. Any thread. */
+uint32_t sl_xsk_napi_id(const struct sl_xsk *xsk);
+
+/* The kernel's own counters of the socket. 0 or -errno. Any thread. */
+int sl_xsk_statistics(const struct sl_xsk *xsk,
+		      struct xdp_statistics *statistics);
+
+#endif /* SLUICE_FWD_XSK_H */
