@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# make            build everything under build/
-# make check      every test that needs no guest (root)
-# make demo       the main job, live, in network namespaces of its own (root)
-# make bench      benchmarks (root)
-# make install    into $(DESTDIR)$(PREFIX)
-# make lint       formatters and static analysis
+# make                build everything under build/
+# make demo           the main job, live, in its own network namespaces (root)
+# make check          every test that needs no guest (root)
+# make check-quick    the tests that need neither root nor the network
+# make bench          benchmarks, beside their peers (root)
+# make install        into $(DESTDIR)$(PREFIX)
+# make lint           formatters and static analysis
+# make golden-update  take the golden tests' present output as expected
+#
+# demo, check and bench install the Debian packages that they miss first.
 
 PREFIX ?= /usr/local
 BUILD := build
@@ -83,6 +87,45 @@ $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(cal
 
 .PHONY: unit
 unit: $(UNIT_SRC:%.c=$(BUILD)/%)
+
+# Packages first, then a make of its own, which sees the compilers they brought.
+PACKAGES := config/debian/ensure-packages
+
+.PHONY: check check-quick demo bench
+check:
+	$(PACKAGES) build demo test
+	+$(MAKE) all unit
+	tests/run
+
+check-quick: all unit
+	tests/run unit golden lint
+
+demo:
+	$(PACKAGES) build demo
+	+$(MAKE) all
+	/usr/bin/python3 tests/demo.py
+
+bench:
+	$(PACKAGES) build demo bench
+	+$(MAKE) all
+	bench/run
+
+.PHONY: lint golden-update
+lint:
+	tests/lint/run
+
+golden-update: all
+	tests/golden/run --update
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/sluice \
+		$(DESTDIR)$(PREFIX)/share/doc/sluice $(DESTDIR)/etc/sluice
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 $(BUILD)/sluice.bpf.o $(DESTDIR)$(PREFIX)/lib/sluice
+	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sluice
+	[ -e $(DESTDIR)/etc/sluice/sluice.conf ] || \
+		install -m 644 config/sluice.conf $(DESTDIR)/etc/sluice
 
 .PHONY: clean
 clean:
