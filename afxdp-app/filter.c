@@ -69,7 +69,7 @@ static int program_maps(uint32_t program_id, uint32_t *ids, uint32_t *n)
 /* The XSKMAP among the maps of a program: 0 and filter->map_* are set, or -errno. */
 static int xskmap_find(uint32_t program_id, struct sl_fwd_filter *filter)
 {
-	uint32_t ids[PROGRAM_MAPS_MAX];
+	uint32_t ids[PROGRAM_MAPS_MAX] = { 0 };
 	uint32_t n = PROGRAM_MAPS_MAX;
 	int err = program_maps(program_id, ids, &n);
 

@@ -184,7 +184,7 @@ static int worker_alloc(struct sl_fwd *fwd, uint32_t w)
 
 static int workers_alloc(struct sl_fwd *fwd)
 {
-	int cpus[CPU_SETSIZE];
+	int cpus[CPU_SETSIZE] = { 0 };
 	int n = cpus_list(fwd->config, cpus, CPU_SETSIZE);
 	int err;
 
@@ -358,10 +358,12 @@ int sl_fwd_open(struct sl_fwd *fwd, const struct sl_forwarder *config)
 
 void sl_fwd_refresh(struct sl_fwd *fwd)
 {
+	if (!fwd->end_port)
+		return; /* the start failed before there was any */
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		struct sl_fwd_port *port = fwd->end_port[e];
 
-		if (port->xsk.fd >= 0 &&
+		if (port && port->xsk.fd >= 0 &&
 		    !sl_xsk_statistics(&port->xsk, &port->kernel))
 			port->kernel_known = true;
 	}

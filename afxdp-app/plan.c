@@ -86,7 +86,7 @@ int sl_fwd_plan_init(struct sl_fwd_plan *plan,
 
 	for (uint32_t w = 0; w < n_wires; w++)
 		n += side_ends(&wires[w], 0) + side_ends(&wires[w], 1);
-	new.ends = calloc(n, sizeof(*new.ends));
+	new.ends = calloc(n + 1, sizeof(*new.ends));
 	if (!new.ends)
 		return -ENOMEM;
 	for (uint32_t w = 0; w < n_wires; w++)
@@ -94,7 +94,7 @@ int sl_fwd_plan_init(struct sl_fwd_plan *plan,
 	lanes_join(&new);
 	lanes_number(&new);
 	new.workers = min(workers ? workers : cpus, new.lanes);
-	for (uint32_t e = 0; e < new.n_ends; e++)
+	for (uint32_t e = 0; new.workers &&e < new.n_ends; e++)
 		new.ends[e].worker = new.ends[e].lane % new.workers;
 	*plan = new;
 	return 0;

@@ -158,7 +158,7 @@ enum sl_dim {
 #define SL_FAMILY_COUNT 3
 
 #define SL_PROTO_NONE 256 /* not IP, or the protocol could not be read */
-#define SL_KINDS 771 /* SL_FAMILY_COUNT x (256 protocols, none) */
+#define SL_KINDS 771	  /* SL_FAMILY_COUNT x (256 protocols, none) */
 
 #define SL_FRAGMENT_NO 0
 #define SL_FRAGMENT_FIRST 1
