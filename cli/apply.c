@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "cli.h"
+#include "filters.h"
 #include "lib/apply.h"
 #include "lib/config.h"
 #include "lib/error.h"
@@ -14,7 +15,7 @@
 static void print_text(const struct sl_applied *a, size_t n, bool dry_run)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (a[i].note)
+		if (a[i].note[0])
 			fprintf(stderr, "sluice: %s: warning: %s\n",
 				a[i].interface, a[i].note);
 		if (dry_run)
@@ -46,9 +47,33 @@ static int print_json(const struct sl_applied *a, size_t n, bool dry_run)
 				  (json_int_t)a[i].generation, "rules",
 				  (json_int_t)a[i].n_rules, "table_bytes",
 				  (json_int_t)a[i].table_bytes, "note",
-				  a[i].note));
+				  a[i].note[0] ? a[i].note : NULL));
 	return cli_print_json(json_pack("{s:b, s:o}", "dry_run", dry_run,
 					"interfaces", list));
+}
+
+/* Filters that run on, because the file no longer names their interface. */
+static void warn_others(const struct sl_config *config)
+{
+	struct cli_filters filters;
+
+	if (cli_filters_open(NULL, 0, 0, &filters) != CLI_OK)
+		return;
+	for (size_t i = 0; i < filters.n_items; i++) {
+		const struct cli_filter *f = &filters.items[i];
+		const char *name = f->attachment.interface;
+
+		if (f->filter.gen.generation &&
+		    !sl_config_interface(config, name))
+			fprintf(stderr,
+				"sluice: %s: warning: the file does not name "
+				"it; its filter runs on (generation %llu): "
+				"`sluice down %s` takes it off\n",
+				name,
+				(unsigned long long)f->filter.gen.generation,
+				name);
+	}
+	cli_filters_close(&filters);
 }
 
 static int apply(const struct sl_config *config, bool dry_run, bool json)
@@ -67,6 +92,8 @@ static int apply(const struct sl_config *config, bool dry_run, bool json)
 		status = print_json(applied, config->n_interfaces, dry_run);
 	else
 		print_text(applied, config->n_interfaces, dry_run);
+	if (!err)
+		warn_others(config);
 	free(applied);
 	return status;
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <jansson.h>
 
 #include "cli.h"
 #include "lib/compile.h"
 #include "lib/config.h"
+#include "lib/error.h"
 
 static const char *const dim_names[SL_DIM_COUNT] = {
 	[SL_DIM_SRC] = "source",
@@ -51,18 +50,11 @@ static int check_interface(const struct sl_config *config, const char *name,
 			   json_t *list)
 {
 	struct sl_compiled *compiled = NULL;
-	int err = sl_compile(config, name, &compiled);
+	struct sl_error error = { "" };
+	int err = sl_compile(config, name, &compiled, &error);
 
-	if (err == -E2BIG || err == -EOVERFLOW) {
-		fprintf(stderr,
-			"sluice: %s: compile: the rules need more "
-			"table space than a filter may have; use fewer "
-			"rules or smaller sets\n",
-			name);
-		return CLI_INPUT;
-	}
 	if (err)
-		return cli_fail(err, strerror(-err));
+		return cli_fail(err, error.text);
 	if (list)
 		json_array_append_new(list, to_json(name, compiled));
 	else
@@ -76,18 +68,18 @@ static int check(const struct sl_config *config, const char *path, bool json)
 	json_t *list = json ? json_array() : NULL;
 	int status = CLI_OK;
 
-	if (!json)
-		printf("%s: %zu interfaces, %zu rules, %zu sets: correct\n",
-		       path, config->n_interfaces, config->n_rules,
-		       config->n_sets);
 	for (size_t i = 0; i < config->n_interfaces && status == CLI_OK; i++)
 		status = check_interface(config, config->interfaces[i].name,
 					 list);
-	if (!json)
-		return status;
 	if (status != CLI_OK) {
 		json_decref(list);
 		return status;
+	}
+	if (!json) {
+		printf("%s: %zu interfaces, %zu rules, %zu sets: correct\n",
+		       path, config->n_interfaces, config->n_rules,
+		       config->n_sets);
+		return CLI_OK;
 	}
 	return cli_print_json(
 		json_pack("{s:s, s:o}", "file", path, "interfaces", list));

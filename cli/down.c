@@ -2,57 +2,123 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#include <jansson.h>
 
 #include "cli.h"
 #include "filters.h"
 #include "lib/error.h"
+#include "lib/lock.h"
 
-/* By our link, by our netlink call, or under a dispatcher that we joined. */
+/*
+ * By our link, by our netlink call, or under a dispatcher that `apply` joined
+ * (what xdp-loader put there has no configuration).
+ */
 static bool attached_by_us(const struct cli_filter *f)
 {
-	return f->attachment.how != SL_ATTACHED_NETLINK ||
-	       f->filter.gen.flags & SL_GEN_NETLINK;
+	switch (f->attachment.how) {
+	case SL_ATTACHED_LINK:
+		return true;
+	case SL_ATTACHED_NETLINK:
+		return f->filter.gen.flags & SL_GEN_NETLINK;
+	default:
+		return f->filter.gen.generation != 0;
+	}
 }
 
-static int take_down(struct cli_filter *f)
+static int take_down(struct cli_filter *f, json_t *detached)
 {
+	const char *name = f->attachment.interface;
 	struct sl_error error = { "" };
+	char remedy[256];
 	int err;
 
 	if (!attached_by_us(f)) {
+		sl_attachment_remedy(&f->attachment, remedy, sizeof(remedy));
 		fprintf(stderr,
-			"sluice: %s: another tool attached its filter; left "
-			"as it is (`ip link set dev %s xdp off` detaches it)\n",
-			f->attachment.interface, f->attachment.interface);
+			"sluice: %s: another tool attached its filter; left as "
+			"it is: %s detaches it\n",
+			name, remedy);
 		return CLI_SYSTEM;
 	}
 	err = sl_attachment_remove(&f->attachment, f->filter.prog_fd, &error);
 	if (err)
 		return cli_fail(err, error.text);
-	printf("%s: detached\n", f->attachment.interface);
+	if (detached)
+		json_array_append_new(detached, json_string(name));
+	else
+		printf("%s: detached\n", name);
 	return CLI_OK;
+}
+
+/* One by one, so that a name that is wrong spares no other. */
+static int down_named(char **names, int n, json_t *detached)
+{
+	int worst = CLI_OK;
+
+	for (int i = 0; i < n; i++) {
+		struct cli_filters filters;
+		int status = cli_filters_open(names + i, 1, 0, &filters);
+
+		if (status == CLI_OK) {
+			status = take_down(&filters.items[0], detached);
+			cli_filters_close(&filters);
+		}
+		if (status > worst)
+			worst = status;
+	}
+	return worst;
+}
+
+/* What others attached is said, and is no failure. */
+static int down_all(json_t *detached)
+{
+	struct cli_filters filters;
+	int worst = CLI_OK, status = cli_filters_open(NULL, 0, 0, &filters);
+
+	if (status != CLI_OK)
+		return status;
+	for (size_t i = 0; i < filters.n_items; i++) {
+		bool ours = attached_by_us(&filters.items[i]);
+
+		status = take_down(&filters.items[i], detached);
+		if (ours && status > worst)
+			worst = status;
+	}
+	cli_filters_close(&filters);
+	return worst;
 }
 
 int cli_down(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { 0 } };
-	struct cli_filters filters;
-	int status, worst = CLI_OK;
-	bool named;
+	static const struct option options[] = { { "json", 0, NULL, 'j' },
+						 { 0 } };
+	struct sl_error error = { "" };
+	json_t *detached = NULL;
+	int option, status, lock;
 
-	if (getopt_long(argc, argv, "", options, NULL) != -1)
-		return cli_usage(command);
-	named = argc > optind;
-	status = cli_filters_open(argv + optind, argc - optind, 0, &filters);
-	if (status != CLI_OK)
-		return status;
-	for (size_t i = 0; i < filters.n_items; i++) {
-		status = take_down(&filters.items[i]);
-		if (status != CLI_OK &&
-		    (named || attached_by_us(&filters.items[i])))
-			worst = status;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'j')
+			return cli_usage(command);
+		if (!detached)
+			detached = json_array();
 	}
-	cli_filters_close(&filters);
+	lock = sl_lock_take(&error);
+	if (lock < 0) {
+		json_decref(detached);
+		return cli_fail(lock, error.text);
+	}
+	status = argc > optind ?
+			 down_named(argv + optind, argc - optind, detached) :
+			 down_all(detached);
 	sl_attachment_sweep();
-	return worst;
+	close(lock);
+	if (detached) {
+		int printed = cli_print_json(
+			json_pack("{s:o}", "detached", detached));
+
+		return status == CLI_OK ? printed : status;
+	}
+	return status;
 }

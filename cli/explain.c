@@ -123,7 +123,7 @@ static int explain(const struct cli_filter *on, const char *path, bool json)
 
 	if (err)
 		return cli_fail(err, strerror(-err));
-	e.prog_fd = sl_explain_open(on->attachment.ifindex);
+	e.prog_fd = sl_explain_open(&on->filter, &on->attachment);
 	if (e.prog_fd < 0) {
 		sl_stats_fini(&e.stats);
 		return cli_fail(-EIO, "the attached program is gone");

@@ -146,7 +146,7 @@ int cli_ports(const struct cli_command *command, int argc, char **argv)
 		if (option != 't')
 			return cli_usage(command);
 		top = strtoul(optarg, &end, 10);
-		if (*end || end == optarg || top == 0) {
+		if (*end || *optarg < '0' || *optarg > '9' || top == 0) {
 			fprintf(stderr,
 				"sluice: --top %s: expected a number "
 				"from 1\n",

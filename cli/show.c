@@ -5,16 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "cli.h"
 #include "filters.h"
 #include "lib/config.h"
 #include "lib/observe.h"
 
 /* Shows the whole language, also what this version does not carry out. */
-static int show_file(const char *path)
+static int show_file(const char *path, bool json)
 {
 	struct sl_diags diags = { 0 };
 	struct sl_config *config;
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out;
 	int err = sl_config_read(path, &diags, &config);
 
 	sl_diags_print(&diags, stderr);
@@ -22,11 +27,18 @@ static int show_file(const char *path)
 	if (err)
 		return err == -EINVAL ? CLI_INPUT :
 					cli_fail(err, strerror(-err));
-	err = sl_config_print(config, 0, stdout);
+	out = json ? open_memstream(&text, &bytes) : stdout;
+	err = out ? sl_config_print(config, 0, out) : -ENOMEM;
 	sl_config_free(config);
-	if (err || fflush(stdout) != 0)
-		return cli_fail(-EIO, "cannot write the configuration");
-	return CLI_OK;
+	if (out && (json ? fclose(out) : fflush(out)) != 0)
+		err = -EIO;
+	if (err)
+		cli_fail(err, "cannot write the configuration");
+	else if (json)
+		err = cli_print_json(json_pack("{s:s, s:s}", "file", path,
+					       "configuration", text));
+	free(text);
+	return err ? CLI_SYSTEM : CLI_OK;
 }
 
 /* Interfaces that run the same text are shown together. */
@@ -46,7 +58,39 @@ static void show_text(char **texts, const struct cli_filters *filters,
 	}
 }
 
-static int show_loaded(void)
+static int show_texts(char **texts, const struct cli_filters *filters)
+{
+	if (filters->n_items == 0)
+		puts("# no filter is attached in this network namespace");
+	for (size_t i = 0; i < filters->n_items; i++)
+		if (!texts[i])
+			printf("# %s: attached without a configuration: "
+			       "counts and passes\n",
+			       filters->items[i].attachment.interface);
+	for (size_t i = 0; i < filters->n_items; i++)
+		if (texts[i])
+			show_text(texts, filters, i);
+	return fflush(stdout) == 0 ? CLI_OK : CLI_SYSTEM;
+}
+
+static int show_json(char **texts, const struct cli_filters *filters)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < filters->n_items; i++) {
+		const struct cli_filter *f = &filters->items[i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:I, s:s?}", "name",
+					f->attachment.interface, "generation",
+					(json_int_t)f->filter.gen.generation,
+					"configuration", texts[i]));
+		free(texts[i]);
+	}
+	return cli_print_json(json_pack("{s:o}", "interfaces", list));
+}
+
+static int show_loaded(bool json)
 {
 	struct cli_filters filters;
 	char **texts;
@@ -59,29 +103,29 @@ static int show_loaded(void)
 		cli_filters_close(&filters);
 		return cli_fail(-ENOMEM, "out of memory");
 	}
-	if (filters.n_items == 0)
-		puts("# no filter is attached in this network namespace");
-	for (size_t i = 0; i < filters.n_items; i++) {
-		texts[i] = sl_filter_text(&filters.items[i].filter);
-		if (!texts[i])
-			printf("# %s: attached without a configuration: "
-			       "counts and passes\n",
-			       filters.items[i].attachment.interface);
-	}
 	for (size_t i = 0; i < filters.n_items; i++)
-		if (texts[i])
-			show_text(texts, &filters, i);
+		texts[i] = sl_filter_text(&filters.items[i].filter);
+	status = json ? show_json(texts, &filters) :
+			show_texts(texts, &filters);
 	free(texts);
 	cli_filters_close(&filters);
-	return CLI_OK;
+	return status;
 }
 
 int cli_show(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { 0 } };
+	static const struct option options[] = { { "json", 0, NULL, 'j' },
+						 { 0 } };
+	bool json = false;
+	int option;
 
-	if (getopt_long(argc, argv, "", options, NULL) != -1 ||
-	    argc - optind > 1)
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'j')
+			return cli_usage(command);
+		json = true;
+	}
+	if (argc - optind > 1)
 		return cli_usage(command);
-	return argc > optind ? show_file(argv[optind]) : show_loaded();
+	return argc > optind ? show_file(argv[optind], json) :
+			       show_loaded(json);
 }

@@ -89,31 +89,29 @@ static json_t *stats_json(const struct cli_filter *f, const struct sl_stats *s)
 /* A line of a table: totals, and rates when there was a reading before. */
 static void print_line(const char *name, const char *what,
 		       struct sl_counter now, const struct sl_counter *before,
-		       unsigned seconds)
+		       double seconds)
 {
 	printf("  %-28.28s %-9s %14llu %18llu", name, what,
 	       (unsigned long long)now.packets, (unsigned long long)now.bytes);
-	if (before)
-		printf(" %12llu %12.3f",
-		       (unsigned long long)(now.packets - before->packets) /
-			       seconds,
+	/* Less than before: the counters began anew in between. */
+	if (before && now.packets >= before->packets)
+		printf(" %12.0f %12.3f",
+		       (double)(now.packets - before->packets) / seconds,
 		       (double)(now.bytes - before->bytes) * 8 / seconds / 1e6);
 	putchar('\n');
 }
 
 static const struct sl_counter *rule_before(const struct sl_stats *before,
-					    uint32_t slot)
+					    const char *name)
 {
-	static const struct sl_counter none;
-
 	for (size_t i = 0; before && i < before->n_rules; i++)
-		if (before->rules[i].slot == slot)
+		if (strcmp(before->rules[i].name.name, name) == 0)
 			return &before->rules[i].counter;
-	return before ? &none : NULL;
+	return NULL;
 }
 
 static void print_reasons(const struct sl_stats *s,
-			  const struct sl_stats *before, unsigned seconds)
+			  const struct sl_stats *before, double seconds)
 {
 	for (int r = 0; r < SL_REASON_COUNT; r++)
 		for (int v = 0; v < SL_VERDICT_COUNT; v++) {
@@ -131,7 +129,7 @@ static void print_reasons(const struct sl_stats *s,
 }
 
 static void print_text(const struct cli_filter *f, const struct sl_stats *s,
-		       const struct sl_stats *before, unsigned seconds)
+		       const struct sl_stats *before, double seconds)
 {
 	printf("%s: %s, generation %llu\n", f->attachment.interface,
 	       sl_attachment_mode(&f->attachment),
@@ -147,96 +145,96 @@ static void print_text(const struct cli_filter *f, const struct sl_stats *s,
 		print_line(s->rules[i].name.name,
 			   sl_verdict_text(s->rules[i].name.verdict),
 			   s->rules[i].counter,
-			   rule_before(before, s->rules[i].slot), seconds);
+			   rule_before(before, s->rules[i].name.name), seconds);
 }
 
-static int print_all(const struct cli_filters *filters,
-		     const struct sl_stats *stats,
-		     const struct sl_stats *before, const struct watch *watch)
+/* One reading of every filter. */
+struct reading {
+	struct cli_filters filters;
+	struct sl_stats *stats;
+	double at_seconds; /* CLOCK_MONOTONIC */
+};
+
+static void reading_free(struct reading *reading)
 {
+	for (size_t i = 0; reading->stats && i < reading->filters.n_items; i++)
+		sl_stats_fini(&reading->stats[i]);
+	free(reading->stats);
+	cli_filters_close(&reading->filters);
+	*reading = (struct reading){ 0 };
+}
+
+/* The filters are opened anew each time, because a reload is a new program. */
+static int reading_take(char **names, int n, struct reading *reading)
+{
+	struct reading r = { 0 };
+	struct timespec now;
+	int err, status = cli_filters_open(names, n, 0, &r.filters);
+
+	if (status != CLI_OK)
+		return status;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	r.at_seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	r.stats = calloc(r.filters.n_items + 1, sizeof(*r.stats));
+	err = r.stats ? 0 : -ENOMEM;
+	for (size_t i = 0; i < r.filters.n_items && !err; i++)
+		err = sl_stats_read(&r.filters.items[i].filter, &r.stats[i]);
+	if (err) {
+		reading_free(&r);
+		return cli_fail(err, strerror(-err));
+	}
+	*reading = r;
+	return CLI_OK;
+}
+
+/* What the same interface's filter had counted before, or NULL. */
+static const struct sl_stats *reading_find(const struct reading *reading,
+					   const struct cli_filter *f)
+{
+	for (size_t i = 0; i < reading->filters.n_items; i++)
+		if (reading->filters.items[i].attachment.ifindex ==
+		    f->attachment.ifindex)
+			return &reading->stats[i];
+	return NULL;
+}
+
+static int print_all(const struct reading *now, const struct reading *before,
+		     const struct watch *watch)
+{
+	double seconds = now->at_seconds - before->at_seconds;
 	json_t *list;
 
 	if (!watch->json) {
-		for (size_t i = 0; i < filters->n_items; i++)
-			print_text(&filters->items[i], &stats[i],
-				   before ? &before[i] : NULL, watch->seconds);
-		if (!filters->n_items)
+		for (size_t i = 0; i < now->filters.n_items; i++)
+			print_text(&now->filters.items[i], &now->stats[i],
+				   reading_find(before, &now->filters.items[i]),
+				   seconds);
+		if (!now->filters.n_items)
 			puts("no filter is attached in this network "
 			     "namespace; `sluice apply FILE` attaches one");
 		return fflush(stdout) == 0 ? CLI_OK : CLI_SYSTEM;
 	}
 	list = json_array();
-	for (size_t i = 0; i < filters->n_items; i++)
-		json_array_append_new(list, stats_json(&filters->items[i],
-						       &stats[i]));
+	for (size_t i = 0; i < now->filters.n_items; i++)
+		json_array_append_new(list, stats_json(&now->filters.items[i],
+						       &now->stats[i]));
 	return cli_print_json(json_pack("{s:o}", "interfaces", list));
-}
-
-/* One reading of every filter. */
-struct reading {
-	struct sl_stats *stats;
-	size_t n;
-};
-
-static void reading_free(struct reading *reading)
-{
-	for (size_t i = 0; i < reading->n; i++)
-		sl_stats_fini(&reading->stats[i]);
-	free(reading->stats);
-	*reading = (struct reading){ 0 };
-}
-
-static int reading_take(const struct cli_filters *filters,
-			struct reading *reading)
-{
-	struct reading r = { calloc(filters->n_items + 1, sizeof(*r.stats)),
-			     0 };
-	int err = r.stats ? 0 : -ENOMEM;
-
-	while (!err && r.n < filters->n_items) {
-		err = sl_stats_read(&filters->items[r.n].filter, &r.stats[r.n]);
-		r.n += !err;
-	}
-	if (err) {
-		reading_free(&r);
-		return err;
-	}
-	*reading = r;
-	return 0;
-}
-
-/* Reads and prints once; *before becomes the new reading. */
-static int show(const struct cli_filters *filters, const struct watch *watch,
-		struct reading *before)
-{
-	struct reading now;
-	int status, err = reading_take(filters, &now);
-
-	if (err)
-		return cli_fail(err, strerror(-err));
-	status = print_all(
-		filters, now.stats,
-		before->n && before->n == now.n ? before->stats : NULL, watch);
-	reading_free(before);
-	*before = now;
-	return status;
 }
 
 static int run(char **names, int n, const struct watch *watch)
 {
-	struct reading before = { 0 };
-	struct cli_filters filters;
+	struct reading before = { 0 }, now = { 0 };
 	int status;
 
-	/* Opened anew each time: a reload is a new program. */
 	do {
-		status = cli_filters_open(names, n, 0, &filters);
+		status = reading_take(names, n, &now);
 		if (status != CLI_OK)
 			break;
 		if (watch->seconds && !watch->json && isatty(1))
 			fputs("\033[H\033[2J", stdout);
-		status = show(&filters, watch, &before);
-		cli_filters_close(&filters);
+		status = print_all(&now, &before, watch);
+		reading_free(&before);
+		before = now;
 		if (watch->seconds && status == CLI_OK)
 			sleep(watch->seconds);
 	} while (watch->seconds && status == CLI_OK);

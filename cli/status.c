@@ -22,18 +22,6 @@ static const char *how_text(const struct sl_attachment *a)
 	}
 }
 
-static size_t count_rules(const struct cli_filter *f)
-{
-	struct sl_stats stats;
-	size_t n;
-
-	if (sl_stats_read(&f->filter, &stats) < 0)
-		return 0;
-	n = stats.n_rules;
-	sl_stats_fini(&stats);
-	return n;
-}
-
 static void print_text(const struct cli_filter *f)
 {
 	const struct sl_attachment *a = &f->attachment;
@@ -49,9 +37,9 @@ static void print_text(const struct cli_filter *f)
 	if (!f->filter.gen.generation)
 		printf("no configuration: counts and passes\n");
 	else
-		printf("generation %llu, %zu rules, default %s\n",
+		printf("generation %llu, %u rules, default %s\n",
 		       (unsigned long long)f->filter.gen.generation,
-		       count_rules(f),
+		       f->filter.gen.n_rules,
 		       sl_verdict_text(f->filter.gen.default_verdict));
 }
 
@@ -69,7 +57,7 @@ static json_t *to_json(const struct cli_filter *f)
 			o,
 			json_pack("{s:I, s:I, s:s, s:b}", "generation",
 				  (json_int_t)f->filter.gen.generation, "rules",
-				  (json_int_t)count_rules(f), "default",
+				  (json_int_t)f->filter.gen.n_rules, "default",
 				  sl_verdict_text(f->filter.gen.default_verdict),
 				  "frags", f->filter.frags));
 	return o;

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * For all interfaces: ask what is attached, compile, load; only then, one after
+ * the other, swap. What can fail for a reason in the configuration, the
+ * interface or the verifier fails before the first swap. If a swap is refused
+ * all the same, the interfaces before it get their old program back.
+ *
+ * The previous generation is kept open by descriptor until the end, so it can
+ * be put back even though the kernel's only other reference was the device.
+ */
 #include "apply.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "attach.h"
 #include "compile.h"
@@ -14,8 +25,10 @@
 #include "error.h"
 #include "filter.h"
 #include "generation.h"
+#include "lock.h"
 #include "pins.h"
 #include "shared.h"
+#include "slots.h"
 
 /* One interface on its way to the new generation. */
 struct target {
@@ -25,14 +38,15 @@ struct target {
 	bool has_previous;
 	struct sl_compiled *compiled;
 	struct sl_generation generation;
+	bool was_generic; /* the mode to go back to */
 	bool swapped;
-	const char *note;
 };
 
 struct apply {
 	const struct sl_config *config;
 	char *text; /* canonical, set files expanded */
 	struct target *targets;
+	bool dry_run;
 	struct sl_error *error;
 };
 
@@ -53,13 +67,15 @@ static int print_text(struct apply *a)
 /* Somebody else's program: say whose, and how to go on. */
 static int refuse_foreign(const struct target *t, struct sl_error *error)
 {
+	char remedy[256];
+
+	sl_attachment_remedy(&t->attachment, remedy, sizeof(remedy));
 	return sl_error_set(error, -EBUSY,
 			    "%s: attach: it already has XDP program \"%s\" (id "
-			    "%u), which is not Sluice's; detach it (`ip link "
-			    "set dev %s xdp off`, or the tool that attached "
-			    "it) and apply again",
+			    "%u), which is not Sluice's; detach it (%s) and "
+			    "apply again",
 			    t->interface->name, t->attachment.prog_name,
-			    t->attachment.prog_id, t->interface->name);
+			    t->attachment.prog_id, remedy);
 }
 
 static int open_target(struct target *t, struct sl_error *error)
@@ -67,6 +83,7 @@ static int open_target(struct target *t, struct sl_error *error)
 	bool shared = t->interface->attach == SL_ATTACH_SHARED;
 	int err = sl_attachment_open(t->interface->name, &t->attachment, error);
 
+	t->was_generic = t->attachment.generic;
 	if (err || !t->attachment.prog_id)
 		return err;
 	err = sl_filter_open(t->attachment.prog_id, &t->previous, error);
@@ -79,6 +96,12 @@ static int open_target(struct target *t, struct sl_error *error)
 	if (err)
 		return err;
 	t->has_previous = true;
+	if (shared && t->interface->mode != SL_MODE_AUTO &&
+	    (t->interface->mode == SL_MODE_GENERIC) != t->was_generic)
+		return sl_error_set(error, -EBUSY,
+				    "%s: attach: a dispatcher cannot change "
+				    "its mode; `sluice down %s` first",
+				    t->interface->name, t->interface->name);
 	if (shared != (t->attachment.how == SL_ATTACHED_SHARED))
 		return sl_error_set(error, -EBUSY,
 				    "%s: attach: its filter is attached %s and "
@@ -112,25 +135,17 @@ static int resolve_devices(struct target *t, struct sl_error *error)
 
 static int compile_target(struct apply *a, struct target *t)
 {
-	int err = sl_compile(a->config, t->interface->name, &t->compiled);
+	int err = sl_compile(a->config, t->interface->name, &t->compiled,
+			     a->error);
 
-	if (err == -E2BIG || err == -EOVERFLOW)
-		return sl_error_set(a->error, -EINVAL,
-				    "%s: compile: the rules need more table "
-				    "space than a filter may have; use fewer "
-				    "rules or smaller sets",
-				    t->interface->name);
-	if (err)
-		return sl_error_set(a->error, err, "%s: compile: %s",
-				    t->interface->name, strerror(-err));
-	return resolve_devices(t, a->error);
+	return err ? err : resolve_devices(t, a->error);
 }
 
 /* Without a link of its own the filter must say that we attached it. */
-static bool by_netlink(const struct target *t)
+static bool by_netlink(const struct apply *a, const struct target *t)
 {
 	if (t->attachment.how == SL_ATTACHED_NOTHING)
-		return sl_pins_prepare() != 0;
+		return (a->dry_run ? sl_pins_find() : sl_pins_prepare()) != 0;
 	return t->has_previous && t->previous.gen.flags & SL_GEN_NETLINK;
 }
 
@@ -142,7 +157,7 @@ static struct sl_generation_input input_of(const struct apply *a,
 		.text = a->text,
 		.previous = t->has_previous ? &t->previous : NULL,
 		.frags = t->interface->frags,
-		.netlink = by_netlink(t),
+		.netlink = by_netlink(a, t),
 	};
 }
 
@@ -155,56 +170,81 @@ static int load_target(const struct apply *a, struct target *t)
 		return err; /* libxdp loads it when it attaches it */
 	err = sl_generation_load(&t->generation, a->error);
 	if (!err)
-		err = sl_generation_fill(&input, &t->generation, a->error);
+		err = sl_generation_bind(&input, &t->generation, a->error);
 	return err;
 }
 
-/* The new one joins the dispatcher before the old one leaves it. */
+static uint32_t id_of(int prog_fd)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &length) < 0)
+		return 0;
+	return info.id;
+}
+
+/*
+ * The new one joins the dispatcher before the old one leaves it: never a moment
+ * without a filter, but one with both, in which a packet is counted twice.
+ */
 static int swap_shared(const struct apply *a, struct target *t)
 {
 	struct sl_generation_input input = input_of(a, t);
+	struct sl_attachment old = t->attachment;
+	struct sl_error ignored;
 	int err = sl_shared_attach(&t->attachment, t->generation.object,
 				   sl_generation_section(&t->generation),
-				   t->interface->mode, &t->generation.prog_fd,
-				   a->error);
+				   t->interface->mode, a->error);
 
-	if (!err)
-		err = sl_generation_fill(&input, &t->generation, a->error);
-	if (!err && t->has_previous)
-		err = sl_shared_detach(&t->attachment, a->error);
+	if (err)
+		return err;
+	t->generation.prog_fd = bpf_program__fd(t->generation.program);
 	t->attachment.how = SL_ATTACHED_SHARED;
+	t->attachment.prog_id = id_of(t->generation.prog_fd);
+	err = sl_generation_bind(&input, &t->generation, a->error);
+	if (!err && t->has_previous)
+		err = sl_shared_detach(&old, a->error);
+	if (err)
+		sl_shared_detach(&t->attachment, &ignored);
 	return err;
 }
 
 static int swap_target(const struct apply *a, struct target *t)
 {
-	int err;
+	int err = t->has_previous ? sl_slots_zero(t->compiled, &t->previous) :
+				    0;
 
+	if (err)
+		return sl_error_set(a->error, err, "%s: zero counters: %s",
+				    t->interface->name, strerror(-err));
 	if (t->interface->attach == SL_ATTACH_SHARED)
 		err = swap_shared(a, t);
 	else
 		err = sl_attachment_set(&t->attachment, t->generation.prog_fd,
 					t->has_previous ? t->previous.prog_fd :
 							  -1,
-					t->interface->mode, &t->note, a->error);
+					t->interface->mode, a->error);
 	t->swapped = !err;
 	return err;
 }
 
-/* Back to what ran before; there is nobody left to tell if that fails too. */
+/*
+ * Back to what ran before; there is nobody left to tell if that fails too. Under
+ * a dispatcher the previous generation has left and cannot join again, so
+ * there the new one stays.
+ */
 static void undo_target(struct target *t)
 {
+	enum sl_mode mode = t->was_generic ? SL_MODE_GENERIC : SL_MODE_NATIVE;
 	struct sl_error ignored;
-	const char *note;
-	enum sl_mode mode = t->attachment.generic ? SL_MODE_GENERIC :
-						    SL_MODE_NATIVE;
 
-	if (t->interface->attach == SL_ATTACH_SHARED || !t->has_previous)
+	if (!t->has_previous)
 		sl_attachment_remove(&t->attachment, t->generation.prog_fd,
 				     &ignored);
-	else
+	else if (t->interface->attach != SL_ATTACH_SHARED)
 		sl_attachment_set(&t->attachment, t->previous.prog_fd,
-				  t->generation.prog_fd, mode, &note, &ignored);
+				  t->generation.prog_fd, mode, &ignored);
 }
 
 static int swap_all(const struct apply *a)
@@ -221,7 +261,7 @@ static int swap_all(const struct apply *a)
 	return 0;
 }
 
-static int run(struct apply *a, bool dry_run)
+static int run(struct apply *a)
 {
 	size_t n = a->config->n_interfaces;
 	int err = print_text(a);
@@ -232,19 +272,9 @@ static int run(struct apply *a, bool dry_run)
 		err = compile_target(a, &a->targets[i]);
 	for (size_t i = 0; i < n && !err; i++)
 		err = load_target(a, &a->targets[i]);
-	if (!err && !dry_run)
+	if (!err && !a->dry_run)
 		err = swap_all(a);
 	return err;
-}
-
-static uint32_t id_of(int prog_fd)
-{
-	struct bpf_prog_info info = { 0 };
-	uint32_t length = sizeof(info);
-
-	if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &length) < 0)
-		return 0;
-	return info.id;
 }
 
 static void report(const struct apply *a, struct sl_applied *applied)
@@ -262,8 +292,9 @@ static void report(const struct apply *a, struct sl_applied *applied)
 					      1,
 			.n_rules = t->compiled->n_rules,
 			.table_bytes = t->compiled->gen.table_bytes,
-			.note = t->note,
 		};
+		memcpy(applied[i].note, t->attachment.note,
+		       sizeof(applied[i].note));
 		snprintf(applied[i].interface, sizeof(applied[i].interface),
 			 "%s", t->interface->name);
 	}
@@ -281,23 +312,32 @@ static void close_target(struct target *t)
 int sl_apply(const struct sl_config *config, bool dry_run,
 	     struct sl_applied *applied, struct sl_error *error)
 {
-	struct apply a = { .config = config, .error = error };
-	int err;
+	struct apply a = { .config = config,
+			   .dry_run = dry_run,
+			   .error = error };
+	int err, lock = sl_lock_take(error);
 
+	if (lock < 0)
+		return lock;
 	a.targets = calloc(config->n_interfaces + 1, sizeof(*a.targets));
-	if (!a.targets)
+	if (!a.targets) {
+		close(lock);
 		return sl_error_set(error, -ENOMEM, "out of memory");
+	}
 	for (size_t i = 0; i < config->n_interfaces; i++) {
 		a.targets[i].interface = &config->interfaces[i];
 		a.targets[i].attachment.link_fd = -1;
 		a.targets[i].generation.prog_fd = -1;
 	}
-	err = run(&a, dry_run);
+	err = run(&a);
 	if (!err)
 		report(&a, applied);
 	for (size_t i = 0; i < config->n_interfaces; i++)
 		close_target(&a.targets[i]);
 	free(a.targets);
 	free(a.text);
+	if (!dry_run)
+		sl_attachment_sweep();
+	close(lock);
 	return err;
 }

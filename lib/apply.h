@@ -22,14 +22,17 @@ struct sl_applied {
 	uint64_t generation;
 	size_t n_rules;
 	size_t table_bytes;
-	const char *note; /* a static sentence for the operator, or NULL */
+	char note[256]; /* a sentence for the operator, or "" */
 };
 
 /*
  * Compiles, loads and attaches for every interface of the configuration:
  * everything is compiled and loaded before anything is attached, and if one
  * interface refuses, those already swapped get their old program back. So
- * either all of it runs, or what ran before still does.
+ * either all of it runs, or what ran before still does. Two exceptions: a
+ * change of mode takes the filter off for a moment, which the message says;
+ * and with `attach shared` a later interface's refusal leaves the new
+ * generation on the earlier ones.
  *
  * `applied` has room for config->n_interfaces. With dry_run everything is done
  * but the attaching. 0, or -errno with a message: -EINVAL when the

@@ -29,10 +29,12 @@ struct sl_attachment {
 	char interface[IF_NAMESIZE];
 	int ifindex;
 	enum sl_attached how;
-	bool generic;	  /* else native, where a program is attached */
-	uint32_t prog_id; /* the filter's under a dispatcher; 0: none */
+	bool generic;		/* else native, where a program is attached */
+	uint32_t prog_id;	/* the filter's under a dispatcher; 0: none */
+	uint32_t dispatcher_id; /* SL_ATTACHED_SHARED, else 0 */
 	char prog_name[16];
-	int link_fd; /* SL_ATTACHED_LINK, else -1 */
+	int link_fd;	/* SL_ATTACHED_LINK, else -1 */
+	char note[256]; /* what the operator should know of the last change */
 };
 
 /*
@@ -47,12 +49,12 @@ void sl_attachment_close(struct sl_attachment *attachment);
 /*
  * Puts prog_fd in place of what `attachment` says is there (nothing, or the
  * filter that old_prog_fd is; -1 for none), without a moment in which neither
- * is there, except when the mode must change. On return *attachment tells what
- * is there now. *note is set to a static sentence the operator should see, or
- * NULL. 0, or -errno with a message and what was there still there.
+ * is there, except when the mode must change. On return *attachment tells how
+ * it is attached now. 0, or -errno with a message: what was there is still
+ * there, or the message says that it is not.
  */
 int sl_attachment_set(struct sl_attachment *attachment, int prog_fd,
-		      int old_prog_fd, enum sl_mode mode, const char **note,
+		      int old_prog_fd, enum sl_mode mode,
 		      struct sl_error *error);
 
 /* Detaches. 0, or -errno with a message. */
@@ -60,10 +62,14 @@ int sl_attachment_remove(struct sl_attachment *attachment, int old_prog_fd,
 			 struct sl_error *error);
 
 /*
- * Unpins the links of this network namespace whose interface is gone: they hold
- * nothing, and the namespace's number may be given to another one.
+ * Unpins the links, in every network namespace, whose interface is gone: they
+ * hold nothing but memory, and numbers are given out again.
  */
 void sl_attachment_sweep(void);
+
+/* How to take off a program that is not ours to take off; `text` is filled. */
+void sl_attachment_remedy(const struct sl_attachment *attachment, char *text,
+			  size_t bytes);
 
 /* "native" or "generic". */
 const char *sl_attachment_mode(const struct sl_attachment *attachment);

@@ -5,18 +5,21 @@
 #ifndef SLUICE_COMPILE_H
 #define SLUICE_COMPILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "sluice/abi.h"
 
 struct sl_config;
+struct sl_error;
 struct sl_rule;
 
 /* One rule that applies to the interface, at its position. */
 struct sl_compiled_rule {
 	const struct sl_rule *rule; /* of the configuration */
 	struct sl_rule_info info; /* slot and ifindex are the caller's to set */
+	bool fresh;		  /* its slot was nobody's: it must be zeroed */
 };
 
 /*
@@ -34,13 +37,12 @@ struct sl_compiled {
 
 /*
  * Compiles the rules of `config` that apply to `interface`. The configuration
- * must outlive the result. 0 and *compiled is the caller's; -E2BIG when the
- * tables would be over SL_TABLES_BYTES_MAX; -EOVERFLOW when a dimension has
- * more classes than the tables can number; -ENOMEM. On failure *compiled is
- * unchanged.
+ * must outlive the result. 0 and *compiled is the caller's; or, with a message,
+ * -EINVAL when the tables would be over SL_TABLES_BYTES_MAX, -ENOMEM. On
+ * failure *compiled is unchanged.
  */
 int sl_compile(const struct sl_config *config, const char *interface,
-	       struct sl_compiled **compiled);
+	       struct sl_compiled **compiled, struct sl_error *error);
 
 /* Writes the rules' infos (slots, devices) into the tables. */
 void sl_compiled_finish(struct sl_compiled *compiled);

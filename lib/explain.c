@@ -4,20 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
+#include "attach.h"
 #include "filter.h"
 
-int sl_explain_open(int ifindex)
+int sl_explain_open(const struct sl_filter *filter,
+		    const struct sl_attachment *attachment)
 {
-	uint32_t id = 0;
-	int fd, err = bpf_xdp_query_id(ifindex, 0, &id);
+	int fd = attachment->dispatcher_id ?
+			 bpf_prog_get_fd_by_id(attachment->dispatcher_id) :
+			 dup(filter->prog_fd);
 
-	if (err)
-		return err;
-	fd = bpf_prog_get_fd_by_id(id);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -37,6 +37,17 @@ static int run(int prog_fd, int ifindex, uint8_t *data, size_t bytes)
 	return bpf_prog_test_run_opts(prog_fd, &opts) < 0 ? -errno : 0;
 }
 
+/*
+ * What the test run gives to a program without frags in one piece: a page less
+ * XDP_PACKET_HEADROOM and the skb_shared_info at its end, which is 320 bytes in
+ * its cache lines (bpf_prog_test_run_xdp() in net/bpf/test_run.c). The rest of
+ * a longer packet would lie where such a program does not look.
+ */
+static size_t linear_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE) - 256 - 320;
+}
+
 int sl_explain_packet(const struct sl_filter *filter, int prog_fd, int ifindex,
 		      const void *packet, size_t bytes, struct sl_probe *answer)
 {
@@ -46,7 +57,8 @@ int sl_explain_packet(const struct sl_filter *filter, int prog_fd, int ifindex,
 
 	if (!probe.nonce)
 		return -ENODATA;
-	if (bytes < SL_EXPLAIN_BYTES_MIN)
+	if (bytes < SL_EXPLAIN_BYTES_MIN ||
+	    (!filter->frags && bytes > linear_bytes()))
 		return -ERANGE;
 	data = malloc(sizeof(probe) + bytes);
 	if (!data)
@@ -59,9 +71,8 @@ int sl_explain_packet(const struct sl_filter *filter, int prog_fd, int ifindex,
 		if (probe.answered)
 			*answer = probe;
 		else
-			err = -EAGAIN; /* another generation took over */
+			err = -EAGAIN; /* another program answered */
 	}
 	free(data);
-	return err == -EINVAL || err == -E2BIG || err == -ENOMEM ? -ERANGE :
-								   err;
+	return err == -EINVAL || err == -E2BIG ? -ERANGE : err;
 }

@@ -14,20 +14,22 @@
 /* The kernel runs packets of no fewer bytes than an Ethernet header. */
 #define SL_EXPLAIN_BYTES_MIN 14
 
+struct sl_attachment;
 struct sl_filter;
 
 /*
- * What is attached to the interface: the filter itself, or the dispatcher it
- * runs under. A descriptor for the caller to close, or -errno.
+ * What a packet that the interface receives runs through: the filter's own
+ * program, or the dispatcher it is under. A descriptor for the caller to close,
+ * or -errno.
  */
-int sl_explain_open(int ifindex);
+int sl_explain_open(const struct sl_filter *filter,
+		    const struct sl_attachment *attachment);
 
 /*
- * Runs the packet through `prog_fd` (of sl_explain_open()), in which `filter`
- * answers, as if `ifindex` in the caller's network namespace had received it on
- * queue 0. 0 and the answer, or -errno: -ENODATA
- * when the filter has no configuration (it answers no probes), -ERANGE when the
- * kernel does not run a packet of that length.
+ * Runs the packet through `prog_fd` (of sl_explain_open()) as if `ifindex` in
+ * the caller's network namespace had received it on queue 0. 0 and the answer,
+ * or -errno: -ENODATA when the filter has no configuration (it answers no
+ * probes), -ERANGE when the kernel does not run a packet of that length.
  */
 int sl_explain_packet(const struct sl_filter *filter, int prog_fd, int ifindex,
 		      const void *packet, size_t bytes,

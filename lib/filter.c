@@ -61,7 +61,7 @@ static int take_maps(struct sl_filter *filter)
 
 	if (bpf_obj_get_info_by_fd(filter->prog_fd, &info, &length) < 0)
 		return -errno;
-	filter->frags = strcmp(info.name, "sluice_frags") == 0;
+	filter->frags = strcmp(info.name, SL_PROGRAM_FRAGS) == 0;
 	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++)
 		take_map(filter, ids[i]);
 	return 0;
@@ -134,4 +134,20 @@ void sl_filter_close(struct sl_filter *filter)
 		close(filter->prog_fd);
 	*filter = (struct sl_filter){ .prog_fd = -1 };
 	memset(filter->map_fd, 0xff, sizeof(filter->map_fd));
+}
+
+int sl_filter_names(const struct sl_filter *filter,
+		    struct sl_rule_name names[SL_SLOTS_MAX])
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	uint32_t keys[SL_SLOTS_MAX], next, count = SL_SLOTS_MAX;
+
+	if (filter->map_fd[SL_MAP_NAMES] < 0)
+		return -ENOENT;
+	/* An array is read in the order of its keys; ENOENT says the end. */
+	if (bpf_map_lookup_batch(filter->map_fd[SL_MAP_NAMES], NULL, &next,
+				 keys, names, &count, &opts) < 0 &&
+	    errno != ENOENT)
+		return -errno;
+	return count == SL_SLOTS_MAX ? 0 : -EIO;
 }

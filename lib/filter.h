@@ -50,7 +50,14 @@ int sl_filter_open(uint32_t prog_id, struct sl_filter *filter,
 
 void sl_filter_close(struct sl_filter *filter);
 
-/* Bytes and map entries need the number of possible CPUs; < 0: -errno. */
+/*
+ * Reads who the rule slots belong to. 0, -ENOENT when the filter has no
+ * configuration, or another -errno.
+ */
+int sl_filter_names(const struct sl_filter *filter,
+		    struct sl_rule_name names[SL_SLOTS_MAX]);
+
+/* How many CPUs a per-CPU value has room for, or -errno. */
 int sl_cpus_possible(void);
 
 #endif /* SLUICE_FILTER_H */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Order matters: the constants and the size of the tables are set before the
+ * Order matters. The constants and the size of the tables are set before the
  * load, because the verifier reads the one and checks offsets against the
- * other; the tables, devices and names are filled after it and before anyone
- * attaches the program.
+ * other. The tables and devices are filled before it too: under libxdp's
+ * dispatcher, loading is attaching. Names and text are bound to the loaded
+ * program.
  */
 #include "generation.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -43,7 +45,7 @@ static int open_object(const struct sl_generation_input *input,
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
 			    .object_name = "sluice");
-	const char *name = input->frags ? "sluice_frags" : "sluice_xdp";
+	const char *name = input->frags ? SL_PROGRAM_FRAGS : SL_PROGRAM;
 	struct bpf_program *program;
 
 	g->object = bpf_object__open_mem(
@@ -78,28 +80,45 @@ static int set_constants(const struct sl_generation_input *input,
 					  sizeof(gen));
 }
 
+/* Makes a map before libbpf would, so that it can be filled before the load. */
+static int create_map(const struct sl_generation *g, enum sl_filter_map which)
+{
+	struct bpf_map *map = find_map(g, which);
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		    .map_flags = bpf_map__map_flags(map));
+	int err, fd = bpf_map_create(bpf_map__type(map), bpf_map__name(map),
+				     bpf_map__key_size(map),
+				     bpf_map__value_size(map),
+				     bpf_map__max_entries(map), &opts);
+
+	if (fd < 0)
+		return -errno;
+	err = bpf_map__reuse_fd(map, fd); /* duplicates it */
+	close(fd);
+	return err;
+}
+
 static int set_maps(const struct sl_generation_input *input,
 		    struct sl_generation *g)
 {
-	int err;
+	size_t n = sizeof(inherited) / sizeof(*inherited);
+	int err = 0;
 
-	if (input->compiled->gen.table_bytes) {
+	if (input->compiled->gen.table_bytes)
 		err = bpf_map__set_value_size(find_map(g, SL_MAP_TABLES),
 					      input->compiled->gen.table_bytes);
-		if (err)
-			return err;
-	}
-	err = bpf_map__set_value_size(find_map(g, SL_MAP_TEXT),
-				      (uint32_t)strlen(input->text) + 1);
-	if (err || !input->previous)
-		return err;
-	for (size_t i = 0; i < sizeof(inherited) / sizeof(*inherited); i++) {
+	if (!err)
+		err = bpf_map__set_value_size(find_map(g, SL_MAP_TEXT),
+					      (uint32_t)strlen(input->text) +
+						      1);
+	if (!err)
+		err = create_map(g, SL_MAP_TABLES);
+	if (!err)
+		err = create_map(g, SL_MAP_DEVS);
+	for (size_t i = 0; i < n && input->previous && !err; i++)
 		err = bpf_map__reuse_fd(find_map(g, inherited[i]),
 					input->previous->map_fd[inherited[i]]);
-		if (err)
-			return err;
-	}
-	return 0;
+	return err;
 }
 
 static int fill_tables(const struct sl_generation_input *input,
@@ -191,6 +210,10 @@ int sl_generation_open(const struct sl_generation_input *input,
 		err = set_constants(input, &g);
 	if (!err)
 		err = set_maps(input, &g);
+	if (!err)
+		err = fill_tables(input, &g);
+	if (!err)
+		err = fill_devices(input, &g);
 	if (err) {
 		sl_generation_close(&g);
 		return sl_error_set(error, err, "filter: prepare: %s\n%s",
@@ -220,21 +243,17 @@ int sl_generation_load(struct sl_generation *generation, struct sl_error *error)
 			    log_tail());
 }
 
-int sl_generation_fill(const struct sl_generation_input *input,
+int sl_generation_bind(const struct sl_generation_input *input,
 		       struct sl_generation *generation, struct sl_error *error)
 {
-	int err = fill_tables(input, generation);
+	int err = fill_names(input, generation);
 
-	if (!err)
-		err = fill_devices(input, generation);
-	if (!err)
-		err = fill_names(input, generation);
 	if (!err)
 		err = bind_text(input, generation);
 	if (!err)
 		return 0;
 	sl_generation_close(generation);
-	return sl_error_set(error, err, "filter: fill tables: %s",
+	return sl_error_set(error, err, "filter: bind names and text: %s",
 			    strerror(-err));
 }
 

@@ -28,21 +28,21 @@ struct sl_generation {
 };
 
 /*
- * In order: open, load, fill, and when it is attached, close (the program lives
- * on where it is attached). Each returns 0, or -errno with a message, and then
- * nothing that runs has changed and *generation is closed. Under libxdp's
- * dispatcher libxdp does the load; then set prog_fd and go on with fill.
+ * In order: open (tables and all but names and text are ready), load, bind, and
+ * close once it is attached (the program lives on where it is attached). Each
+ * returns 0, or -errno with a message, and then nothing that runs has changed
+ * and *generation is closed. Under libxdp's dispatcher libxdp does the load;
+ * then set prog_fd and go on with bind.
  *
- * Open gives the rules their slots: the counters of rules that `previous` had
- * under the same name go on, those of new rules begin at 0. The message of a
- * failed load has the verifier's log.
+ * Open gives the rules their slots (slots.h). The message of a failed load has
+ * the verifier's log.
  */
 int sl_generation_open(const struct sl_generation_input *input,
 		       struct sl_generation *generation,
 		       struct sl_error *error);
 int sl_generation_load(struct sl_generation *generation,
 		       struct sl_error *error);
-int sl_generation_fill(const struct sl_generation_input *input,
+int sl_generation_bind(const struct sl_generation_input *input,
 		       struct sl_generation *generation,
 		       struct sl_error *error);
 

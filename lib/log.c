@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
@@ -12,15 +13,24 @@
 static char kept[64 * 1024];
 static char extack[256];
 
+/* Adds a text of any length; what does not fit goes from the front. */
 static void keep(const char *format, va_list args)
 {
-	size_t used = strlen(kept);
+	size_t used = strlen(kept), length, over;
+	char *text;
 
-	if (used > sizeof(kept) / 2) {
-		memmove(kept, kept + used / 2, used - used / 2 + 1);
-		used = strlen(kept);
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	length = strlen(text);
+	over = length >= sizeof(kept) ? length - sizeof(kept) + 1 : 0;
+	if (used + length - over >= sizeof(kept)) {
+		size_t drop = used + length - over - sizeof(kept) + 1;
+
+		memmove(kept, kept + drop, used - drop);
+		used -= drop;
 	}
-	vsnprintf(kept + used, sizeof(kept) - used, format, args);
+	memcpy(kept + used, text + over, length - over + 1);
+	free(text);
 }
 
 static int keep_libbpf(enum libbpf_print_level level, const char *format,

@@ -97,23 +97,22 @@ static int compare_rules(const void *a, const void *b)
 static int read_rules(const struct sl_filter *filter, struct sl_stats *stats)
 {
 	struct sl_counter *sums = calloc(SL_SLOTS_MAX, sizeof(*sums));
+	struct sl_rule_name *names = calloc(SL_SLOTS_MAX, sizeof(*names));
 	struct sl_rule_stats *rules = calloc(SL_SLOTS_MAX, sizeof(*rules));
 	size_t n = 0;
-	int err = sums && rules ? 0 : -ENOMEM;
+	int err = sums && names && rules ? 0 : -ENOMEM;
 
 	if (!err)
 		err = read_sums(filter->map_fd[SL_MAP_RULES], SL_SLOTS_MAX,
 				sizeof(*sums), sums);
-	for (uint32_t slot = 0; slot < SL_SLOTS_MAX && !err; slot++) {
-		if (bpf_map_lookup_elem(filter->map_fd[SL_MAP_NAMES], &slot,
-					&rules[n].name) < 0)
-			err = -errno;
-		if (err || !rules[n].name.name[0])
-			continue;
-		rules[n].slot = slot;
-		rules[n++].counter = sums[slot];
-	}
+	if (!err)
+		err = sl_filter_names(filter, names);
+	for (uint32_t slot = 0; slot < SL_SLOTS_MAX && !err; slot++)
+		if (names[slot].name[0])
+			rules[n++] = (struct sl_rule_stats){ names[slot], slot,
+							     sums[slot] };
 	free(sums);
+	free(names);
 	if (err) {
 		free(rules);
 		return err;

@@ -137,7 +137,7 @@ int sl_pins_directory(char *path, size_t bytes)
 	return 0;
 }
 
-int sl_pins_link(const char *interface, char *path, size_t bytes)
+int sl_pins_link(int ifindex, char *path, size_t bytes)
 {
 	int err = sl_pins_directory(path, bytes);
 	size_t used;
@@ -145,16 +145,8 @@ int sl_pins_link(const char *interface, char *path, size_t bytes)
 	if (err)
 		return err;
 	used = strlen(path);
-	if (used + 1 + 3 * strlen(interface) + 1 > bytes)
+	if ((size_t)snprintf(path + used, bytes - used, "/%d", ifindex) >=
+	    bytes - used)
 		return -ENAMETOOLONG;
-	path[used++] = '/';
-	for (; *interface; interface++) {
-		if (*interface == '.' || *interface == '%')
-			used += (size_t)sprintf(path + used, "%%%02x",
-						(unsigned char)*interface);
-		else
-			path[used++] = *interface;
-	}
-	path[used] = '\0';
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * Where the links that hold our filters are pinned: a bpffs of Sluice's own
  * under /run, mounted in the initial mount namespace, keyed by the network
- * namespace's inode and the interface's name. A bpffs mounted inside
+ * namespace's inode and the interface's index, which no renaming changes. A bpffs mounted inside
  * `ip netns exec` would die with the command, and a link pinned there with it.
  *
  * So these functions may move the process into the initial mount namespace. Its
@@ -26,10 +26,7 @@ int sl_pins_prepare(void);
 /* The directory of this network namespace's pins. 0 or -errno. */
 int sl_pins_directory(char *path, size_t bytes);
 
-/*
- * The path of an interface's pinned link; a '.' in the name, which bpffs
- * forbids, becomes "%2e" and '%' becomes "%25". 0 or -errno.
- */
-int sl_pins_link(const char *interface, char *path, size_t bytes);
+/* The path of an interface's pinned link. 0 or -errno. */
+int sl_pins_link(int ifindex, char *path, size_t bytes);
 
 #endif /* SLUICE_PINS_H */

@@ -20,6 +20,10 @@ static int compare_ranges(const void *a, const void *b)
 }
 
 struct sweep {
+	const struct sl_range *ranges; /* by their low end */
+	size_t n_ranges;
+	const uint64_t *base;
+	struct sl_classes *classes;
 	const struct sl_range **open;
 	size_t n_open;
 	uint64_t *vector;
@@ -41,48 +45,56 @@ static uint32_t close_ranges(struct sweep *s, uint32_t value, uint32_t limit)
 	return limit;
 }
 
-static int run_sweep(struct sweep *s, const struct sl_range *ranges, size_t n,
-		     size_t n_values, const uint64_t *base,
-		     struct sl_classes *classes, uint16_t *map)
+/* The class of the values for which the open ranges hold. */
+static int64_t open_class(struct sweep *s)
+{
+	memcpy(s->vector, s->base, s->classes->words * sizeof(*s->base));
+	for (size_t i = 0; i < s->n_open; i++)
+		sl_bit_set(s->vector, s->open[i]->rule);
+	return sl_classes_add(s->classes, s->vector);
+}
+
+static int run_sweep(struct sweep *s, uint32_t n_values, uint32_t *map)
 {
 	size_t next = 0;
 	uint32_t value = 0;
 
 	while (value < n_values) {
-		uint32_t until = (uint32_t)n_values;
+		uint32_t until = n_values;
 		int64_t class_id;
 
-		for (; next < n && ranges[next].low == value; next++)
-			s->open[s->n_open++] = &ranges[next];
-		if (next < n && ranges[next].low < until)
-			until = ranges[next].low;
+		for (; next < s->n_ranges && s->ranges[next].low == value;
+		     next++)
+			s->open[s->n_open++] = &s->ranges[next];
+		if (next < s->n_ranges && s->ranges[next].low < until)
+			until = s->ranges[next].low;
 		until = close_ranges(s, value, until);
-		memcpy(s->vector, base, classes->words * sizeof(*base));
-		for (size_t i = 0; i < s->n_open; i++)
-			sl_bit_set(s->vector, s->open[i]->rule);
-		class_id = sl_classes_add(classes, s->vector);
+		class_id = open_class(s);
 		if (class_id < 0)
 			return (int)class_id;
-		if (class_id > UINT16_MAX)
-			return -EOVERFLOW;
 		for (; value < until; value++)
-			map[value] = (uint16_t)class_id;
+			map[value] = (uint32_t)class_id;
 	}
 	return 0;
 }
 
-int sl_ranges_map(struct sl_range *ranges, size_t n, size_t n_values,
+int sl_ranges_map(struct sl_range *ranges, size_t n, uint32_t n_values,
 		  const uint64_t *base, struct sl_classes *classes,
-		  uint16_t *map)
+		  uint32_t *map)
 {
-	struct sweep s = { 0 };
+	struct sweep s = {
+		.ranges = ranges,
+		.n_ranges = n,
+		.base = base,
+		.classes = classes,
+	};
 	int err = -ENOMEM;
 
 	s.open = calloc(n + 1, sizeof(*s.open));
 	s.vector = calloc(classes->words, sizeof(*s.vector));
 	if (s.open && s.vector) {
 		qsort(ranges, n, sizeof(*ranges), compare_ranges);
-		err = run_sweep(&s, ranges, n, n_values, base, classes, map);
+		err = run_sweep(&s, n_values, map);
 	}
 	free(s.open);
 	free(s.vector);

@@ -19,11 +19,11 @@ struct sl_range {
 
 /*
  * Writes the class of each value 0..n_values-1 to `map`. `base` is the vector
- * of the rules that ask nothing of the field. `ranges` is sorted in place. 0,
- * -ENOMEM, or -EOVERFLOW when a class does not fit 16 bits.
+ * of the rules that ask nothing of the field. `ranges` is sorted in place. 0
+ * or -ENOMEM.
  */
-int sl_ranges_map(struct sl_range *ranges, size_t n, size_t n_values,
+int sl_ranges_map(struct sl_range *ranges, size_t n, uint32_t n_values,
 		  const uint64_t *base, struct sl_classes *classes,
-		  uint16_t *map);
+		  uint32_t *map);
 
 #endif /* SLUICE_RANGES_H */

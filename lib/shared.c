@@ -2,7 +2,9 @@
 #include "shared.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
@@ -10,13 +12,14 @@
 #include "attach.h"
 #include "error.h"
 #include "log.h"
+#include "sluice/abi.h"
 
 static bool is_ours(struct xdp_program *program)
 {
 	const char *name = xdp_program__name(program);
 
-	return name && (strcmp(name, "sluice_xdp") == 0 ||
-			strcmp(name, "sluice_frags") == 0);
+	return name && (strcmp(name, SL_PROGRAM) == 0 ||
+			strcmp(name, SL_PROGRAM_FRAGS) == 0);
 }
 
 /* Ours with that id, or any of ours for id 0. */
@@ -74,9 +77,20 @@ static bool is_dispatched(int ifindex)
 	return dispatched;
 }
 
+/* Why, and what to do: libxdp pins below /sys/fs/bpf and needs freplace. */
+static const char *no_dispatcher(void)
+{
+	struct statfs fs;
+
+	if (statfs("/sys/fs/bpf", &fs) < 0 || fs.f_type != BPF_FS_MAGIC)
+		return "it needs a bpffs: `mount -t bpf bpf /sys/fs/bpf`, or "
+		       "say `attach exclusive`";
+	return "this kernel refuses freplace programs: say `attach exclusive`";
+}
+
 int sl_shared_attach(const struct sl_attachment *attachment,
 		     struct bpf_object *object, const char *section,
-		     enum sl_mode mode, int *prog_fd, struct sl_error *error)
+		     enum sl_mode mode, struct sl_error *error)
 {
 	struct xdp_program *program =
 		xdp_program__from_bpf_obj(object, section);
@@ -96,13 +110,10 @@ int sl_shared_attach(const struct sl_attachment *attachment,
 		xdp_program__detach(program, attachment->ifindex,
 				    xdp_mode(mode), 0);
 		err = sl_error_set(error, -EOPNOTSUPP,
-				   "%s: attach shared: the kernel refuses "
-				   "freplace programs, so libxdp attached the "
-				   "filter alone; that is undone: say `attach "
-				   "exclusive`",
-				   attachment->interface);
-	} else {
-		*prog_fd = xdp_program__fd(program);
+				   "%s: attach shared: libxdp could not make "
+				   "its dispatcher and attached the filter "
+				   "alone; that is undone: %s",
+				   attachment->interface, no_dispatcher());
 	}
 	xdp_program__close(program);
 	return (int)err;

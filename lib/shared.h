@@ -22,14 +22,13 @@ int sl_shared_find(int ifindex, uint32_t *prog_id);
 
 /*
  * Loads the object's `section` (not loaded yet) through libxdp and adds it to
- * the interface's dispatcher. libxdp returns success even when the kernel
- * refused freplace and it attached the program alone: that is asked for,
- * undone, and reported. 0 and *prog_fd is the object's, or -errno with a
- * message and nothing attached.
+ * the interface's dispatcher. libxdp returns success even when it could not
+ * make a dispatcher and attached the program alone: that is asked for, undone,
+ * and reported. 0, or -errno with a message and nothing attached.
  */
 int sl_shared_attach(const struct sl_attachment *attachment,
 		     struct bpf_object *object, const char *section,
-		     enum sl_mode mode, int *prog_fd, struct sl_error *error);
+		     enum sl_mode mode, struct sl_error *error);
 
 /* Takes our program out of the dispatcher; other programs stay. */
 int sl_shared_detach(struct sl_attachment *attachment, struct sl_error *error);

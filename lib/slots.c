@@ -19,13 +19,11 @@ struct slots {
 
 static int read_names(struct slots *slots, const struct sl_filter *previous)
 {
-	for (uint32_t i = 0; i < SL_SLOTS_MAX; i++) {
-		if (bpf_map_lookup_elem(previous->map_fd[SL_MAP_NAMES], &i,
-					&slots->names[i]) < 0)
-			return -errno;
+	int err = sl_filter_names(previous, slots->names);
+
+	for (uint32_t i = 0; i < SL_SLOTS_MAX && !err; i++)
 		slots->used[i] = slots->names[i].name[0] != '\0';
-	}
-	return 0;
+	return err;
 }
 
 static uint32_t find_name(const struct slots *slots, const char *name)
@@ -36,33 +34,14 @@ static uint32_t find_name(const struct slots *slots, const char *name)
 	return SL_SLOT_NONE;
 }
 
-static int zero_slot(const struct sl_filter *previous, uint32_t slot)
-{
-	int cpus = sl_cpus_possible();
-	struct sl_counter *zeroes;
-	int err = 0;
-
-	if (cpus < 0)
-		return cpus;
-	zeroes = calloc((size_t)cpus, sizeof(*zeroes));
-	if (!zeroes)
-		return -ENOMEM;
-	if (bpf_map_update_elem(previous->map_fd[SL_MAP_RULES], &slot, zeroes,
-				BPF_ANY) < 0)
-		err = -errno;
-	free(zeroes);
-	return err;
-}
-
-static int take_free(struct slots *slots, const struct sl_filter *previous,
-		     uint32_t *slot)
+static int take_free(struct slots *slots, uint32_t *slot)
 {
 	for (uint32_t i = 0; i < SL_SLOTS_MAX; i++) {
 		if (slots->used[i])
 			continue;
 		slots->used[i] = true;
 		*slot = i;
-		return previous ? zero_slot(previous, i) : 0;
+		return 0;
 	}
 	return -ENOSPC; /* cannot be: SL_SLOTS_MAX holds two generations */
 }
@@ -81,10 +60,34 @@ int sl_slots_assign(struct sl_compiled *compiled,
 		struct sl_compiled_rule *r = &compiled->rules[i];
 
 		r->info.slot = find_name(slots, r->rule->name);
-		if (r->info.slot == SL_SLOT_NONE)
-			err = take_free(slots, previous, &r->info.slot);
+		r->fresh = r->info.slot == SL_SLOT_NONE;
+		if (r->fresh)
+			err = take_free(slots, &r->info.slot);
 	}
 	free(slots);
+	return err;
+}
+
+int sl_slots_zero(const struct sl_compiled *compiled,
+		  const struct sl_filter *previous)
+{
+	int err = 0, cpus = sl_cpus_possible();
+	struct sl_counter *zeroes;
+
+	if (cpus < 0)
+		return cpus;
+	zeroes = calloc((size_t)cpus, sizeof(*zeroes));
+	if (!zeroes)
+		return -ENOMEM;
+	for (size_t i = 0; i < compiled->n_rules && !err; i++) {
+		const struct sl_compiled_rule *r = &compiled->rules[i];
+
+		if (r->fresh &&
+		    bpf_map_update_elem(previous->map_fd[SL_MAP_RULES],
+					&r->info.slot, zeroes, BPF_ANY) < 0)
+			err = -errno;
+	}
+	free(zeroes);
 	return err;
 }
 

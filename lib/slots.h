@@ -11,10 +11,14 @@ struct sl_filter;
 
 /*
  * Gives each rule of `compiled` its slot: the one that `previous` (NULL: none)
- * has for that name, else a free one, which is not one that the running
- * generation still counts in, and zeroes it. 0 or -errno.
+ * has for that name, else one that the running generation does not count in.
+ * Changes nothing that runs. 0 or -errno.
  */
 int sl_slots_assign(struct sl_compiled *compiled,
 		    const struct sl_filter *previous);
+
+/* Zeroes the slots that are new, before the generation counts. 0 or -errno. */
+int sl_slots_zero(const struct sl_compiled *compiled,
+		  const struct sl_filter *previous);
 
 #endif /* SLUICE_SLOTS_H */

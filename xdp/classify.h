@@ -47,14 +47,14 @@ static __always_inline bool sl_table_u16(const struct sl_tables *t,
 	return true;
 }
 
-static __always_inline bool sl_table_u64(const struct sl_tables *t,
-					 __u64 offset, __u64 *value)
+static __always_inline bool sl_table_u32(const struct sl_tables *t,
+					 __u64 offset, __u32 *value)
 {
 	const __u8 *p = sl_table_at(t, offset);
 
 	if (!p)
 		return false;
-	*value = *(const __u64 *)p;
+	*value = *(const __u32 *)p;
 	return true;
 }
 
@@ -152,9 +152,9 @@ static __always_inline bool sl_port_class(const struct sl_tables *t,
 	if (!sl_table_u16(t, t->gen->port_pages[side] + (__u64)(port >> 8) * 2,
 			  &page))
 		return false;
-	return sl_table_u16(t,
+	return sl_table_u32(t,
 			    t->gen->port_classes[side] +
-				    (__u64)((page << 8) | (port & 255)) * 2,
+				    (__u64)((page << 8) | (port & 255)) * 4,
 			    class_id);
 }
 
@@ -168,10 +168,10 @@ static __always_inline bool sl_class(const struct sl_tables *t,
 	case SL_DIM_DST:
 		return sl_address_class(t, p, dim == SL_DIM_DST, class_id);
 	case SL_DIM_KIND:
-		return sl_table_u16(
+		return sl_table_u32(
 			t,
 			t->gen->kind_classes +
-				(__u64)(p->family * 257 + p->proto) * 2,
+				(__u64)(p->family * 257 + p->proto) * 4,
 			class_id);
 	case SL_DIM_SPORT:
 	case SL_DIM_DPORT:
@@ -180,8 +180,8 @@ static __always_inline bool sl_class(const struct sl_tables *t,
 		*class_id = p->fragment * t->gen->words;
 		return true;
 	default:
-		return sl_table_u16(
-			t, t->gen->vlan_classes + (__u64)p->vlan * 2, class_id);
+		return sl_table_u32(
+			t, t->gen->vlan_classes + (__u64)p->vlan * 4, class_id);
 	}
 }
 
@@ -203,35 +203,18 @@ static __always_inline __u32 sl_lowest_bit(__u64 x)
 	return sl_debruijn[((x & -x) * 0x022fdd63cc95386dULL >> 58) & 63];
 }
 
-/*
- * Word `w` of the conjunction of the vectors that start at these offsets; 0
- * too for an offset that is not in the tables.
- */
-static __always_inline __u64 sl_conjunction(const struct sl_tables *t,
-					    const __u32 vector[SL_DIM_COUNT],
-					    __u32 w)
-{
-	__u32 dims = t->gen->dims;
-	__u64 bits = ~0ULL, word;
-
-#pragma GCC unroll 8
-	for (int d = 0; d < SL_DIM_COUNT; d++) {
-		if (!(dims & (1u << d)))
-			continue;
-		if (!sl_table_u64(t, (__u64)vector[d] + w * 8, &word))
-			return 0;
-		bits &= word;
-	}
-	return bits;
-}
-
 /* The position of the first rule that matches, or SL_SLOT_NONE. */
 static __always_inline __u32 sl_classify(const struct sl_tables *t,
 					 const struct sl_packet *p)
 {
-	__u32 vector[SL_DIM_COUNT] = { 0 };
+	const __u64 *vector[SL_DIM_COUNT] = { NULL };
 	__u32 dims = t->gen->dims;
 
+	/*
+	 * One look at the bounds for a whole vector, which the slack at the end
+	 * of the tables allows. A look for each word leads Linux 6.12 onto
+	 * paths where the offset can have no value, and there it refuses.
+	 */
 #pragma GCC unroll 8
 	for (int d = 0; d < SL_DIM_COUNT; d++) {
 		__u32 class_id = 0;
@@ -240,19 +223,28 @@ static __always_inline __u32 sl_classify(const struct sl_tables *t,
 			continue;
 		if (!sl_class(t, p, d, &class_id))
 			return SL_SLOT_NONE;
-		vector[d] = t->gen->vectors[d] + class_id * 8;
+		vector[d] = (const void *)sl_table_at(
+			t, t->gen->vectors[d] + (__u64)class_id * 8);
+		if (!vector[d])
+			return SL_SLOT_NONE;
 	}
 #pragma GCC unroll 4
 	for (__u32 w = 0; w < SL_WORDS_MAX; w++) {
-		__u64 bits;
+		__u64 bits = ~0ULL;
 
 		if (w >= t->gen->words)
 			break;
-		bits = sl_conjunction(t, vector, w);
+#pragma GCC unroll 8
+		for (int d = 0; d < SL_DIM_COUNT; d++)
+			if (dims & (1u << d))
+				bits &= vector[d][w];
 		if (bits)
 			return w * 64 + sl_lowest_bit(bits);
 	}
 	return SL_SLOT_NONE;
 }
+
+_Static_assert(SL_WORDS_MAX * sizeof(__u64) <= SL_TABLE_SLACK,
+	       "a vector is readable at any offset that sl_table_at() lets by");
 
 #endif /* SLUICE_XDP_CLASSIFY_H */

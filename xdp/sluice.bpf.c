@@ -274,7 +274,10 @@ static __always_inline int filter(struct xdp_md *ctx, __u32 frame_bytes)
 	__u32 zero = 0;
 
 	sl_parse(&cursor, &p);
-	/* One look-up for all that the parser may have found: 365,000 instructions verified without, 125,000 with. */
+	/*
+	 * One lookup to verify for all families, not one for each of the
+	 * parser's outcomes: 170,000 instructions against 425,000.
+	 */
 	SL_FORGET(p.family, frame_bytes);
 	decide(ctx, &p, &d);
 	if (probe)

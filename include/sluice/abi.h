@@ -36,7 +36,8 @@
 #define SL_RULES_MAX 256 /* ordered rules in a configuration */
 #define SL_WORDS_MAX (SL_RULES_MAX / 64)
 #define SL_SLOTS_MAX 1024 /* rule counters kept at once, old and new */
-#define SL_QUEUES_MAX 64  /* RX queues an XSKMAP covers */
+/* RX queues an XSKMAP covers: on one beyond, `forward` takes its fallback. */
+#define SL_QUEUES_MAX 64
 
 /*
  * What happens to a packet. The order is the order of the columns of struct
@@ -224,15 +225,15 @@ struct sl_gen {
 	__u32 trie4[2];	   /* root node, [SL_DIM_SRC], [SL_DIM_DST] */
 	__u32 trie6[2];
 	__u32 class_no_address[2]; /* of a packet that is not IP */
-	__u32 kind_classes;	   /* __u16[SL_KINDS] */
+	__u32 kind_classes;	   /* __u32[SL_KINDS] */
 	__u32 port_pages[2]; /* source, destination: __u16[256] page numbers */
-	__u32 port_classes[2];	     /* __u16[pages][256] */
+	__u32 port_classes[2];	     /* __u32[pages][256] */
 	__u32 class_no_port[2];	     /* of a packet without ports */
-	__u32 vlan_classes;	     /* __u16[SL_VLANS] */
+	__u32 vlan_classes;	     /* __u32[SL_VLANS] */
 	__u32 vectors[SL_DIM_COUNT]; /* __u64[classes][words] */
 	__u32 rules;		     /* struct sl_rule_info[] */
 	__u32 flags;		     /* SL_GEN_* */
-	__u32 pad;
+	__u32 n_rules;
 };
 
 #define SL_GEN_REDIRECTS 1u /* some rule redirects: sl_devs is in use */
@@ -252,5 +253,9 @@ SL_ASSERT_SIZE(struct sl_probe, 32);
 SL_ASSERT_SIZE(struct sl_trie_node, 40);
 SL_ASSERT_SIZE(struct sl_rule_info, 16);
 SL_ASSERT_SIZE(struct sl_gen, 136);
+
+/* The names of the two entries, by which a filter is known in the kernel. */
+#define SL_PROGRAM "sluice_xdp"
+#define SL_PROGRAM_FRAGS "sluice_frags"
 
 #endif /* SLUICE_ABI_H */

@@ -16,6 +16,7 @@
 
 #include "lib/compile.h"
 #include "lib/config.h"
+#include "lib/error.h"
 #include "xdp/classify.h"
 
 #define LISTS 150
@@ -335,9 +336,10 @@ static struct sl_tables tables_of(const struct sl_compiled *compiled)
 static void check_list(const struct sl_config *config)
 {
 	struct sl_compiled *compiled = NULL;
+	struct sl_error error;
 	struct sl_tables tables;
 
-	assert_int_equal(sl_compile(config, "a", &compiled), 0);
+	assert_int_equal(sl_compile(config, "a", &compiled, &error), 0);
 	tables = tables_of(compiled);
 	for (int i = 0; i < PACKETS; i++) {
 		struct sl_packet p = random_packet(config);
@@ -376,9 +378,10 @@ static void test_no_rules(void **state)
 {
 	struct sl_config config = { .default_drop = true };
 	struct sl_compiled *compiled = NULL;
+	struct sl_error error;
 
 	(void)state;
-	assert_int_equal(sl_compile(&config, "a", &compiled), 0);
+	assert_int_equal(sl_compile(&config, "a", &compiled, &error), 0);
 	assert_int_equal(compiled->gen.words, 0);
 	assert_int_equal(compiled->gen.table_bytes, 0);
 	assert_int_equal(compiled->gen.default_verdict, SL_VERDICT_DROP);
@@ -395,6 +398,7 @@ static void test_large_set(void **state)
 				.dport = { .any = true } };
 	struct sl_config config = { .rules = &rule, .n_rules = 1 };
 	struct sl_compiled *compiled = NULL;
+	struct sl_error error;
 	struct sl_tables tables;
 
 	(void)state;
@@ -405,7 +409,7 @@ static void test_large_set(void **state)
 		for (int b = 0; b < (i % 2 ? 4 : 16); b++)
 			prefixes[i].addr[b] = (uint8_t)random_below(256);
 	}
-	assert_int_equal(sl_compile(&config, "a", &compiled), 0);
+	assert_int_equal(sl_compile(&config, "a", &compiled, &error), 0);
 	assert_true(compiled->gen.table_bytes < 8u << 20);
 	tables = tables_of(compiled);
 	for (size_t i = 0; i < set.n_prefixes; i++) {
