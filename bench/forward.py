@@ -13,14 +13,13 @@ each packet, by its own statistics and, in a run of its own, by strace.
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, attach, column, finish, median, ratio, rounds, table,
+from measure import (Window, attach, column, dropped, finish, median, ratio, rounds, table,
                      takes_xdp_frames, write)
 from lab import Lab, LabError, built, wait_for
 
@@ -55,8 +54,7 @@ def two_cpus():
 
 def sunk(lab):
     """Packets that the sink's XDP program has dropped."""
-    text = lab.output(["ethtool", "-S", "k0"], ns="sink")
-    return sum(int(n) for n in re.findall(r"rx_queue_\d+_xdp_drops: (\d+)", text))
+    return dropped(lab, "sink", "k0")
 
 
 @contextlib.contextmanager
@@ -79,13 +77,12 @@ def sample(lab, pid, cpu):
     with generator(lab, cpu, SECONDS + 15) as proc:
         if not is_forwarding(lab):
             raise LabError("nothing came through the forwarder")
-        window, before = Window(pid, proc.pid), sunk(lab)
+        window = Window((pid, proc.pid), lambda: sunk(lab))
         time.sleep(SECONDS)
         window.stop()
-        count = sunk(lab) - before
     # The generator offers several times what is forwarded, so only the
     # forwarder's wait spoils the figure.
-    return {"value": count / window.seconds, "waited": window.waited[0], "ran": window.ran,
+    return {"value": window.counted / window.seconds, "waited": window.waited[0], "ran": window.ran,
             "waits": window.waited}
 
 

@@ -10,13 +10,15 @@ import glob
 import json
 import os
 import platform
+import re
 import statistics
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests"))
-from lab import BUILD, built  # noqa: E402
+from lab import BUILD, LabError, built  # noqa: E402
 
 # Of the time of a sample; the least that tells a quiet machine from one on
 # which something else ran (a quiet one shows 0.1 to 0.5 %).
@@ -41,20 +43,60 @@ def schedstat(pid):
     return ran, waited
 
 
-class Window:
-    """Time, run time and wait of processes between start and stop()."""
+def cpu_ticks(cpu):
+    """(ticks of softirqs, ticks of all kinds) of a CPU since boot."""
+    with open("/proc/stat") as file:
+        for line in file:
+            name, *fields = line.split()
+            if name == "cpu%s" % cpu:
+                ticks = [int(field) for field in fields[:8]]  # guest time is in user time
+                return ticks[6], sum(ticks)
+    raise LabError("/proc/stat: no CPU %s" % cpu)
 
-    def __init__(self, *pids):
-        self.pids = pids
-        self.before = [schedstat(pid) for pid in pids]
+
+class Window:
+    """
+    Between start and stop(): time, run time and wait of processes, how far
+    count(), if given, went on, and how much of the time of `cpu`, if given, was
+    softirqs'. What is compared must come from one window.
+    """
+
+    def __init__(self, pids, count=lambda: 0, cpu=None):
+        self.pids, self.count, self.cpu = pids, count, cpu
+        self.counted = count()
         self.start = time.monotonic()
+        self.before = [schedstat(pid) for pid in pids]
+        self.ticks = cpu_ticks(cpu) if cpu is not None else (0, 0)
 
     def stop(self):
+        # In the order of the start, so that both ends are as late.
+        self.counted = self.count() - self.counted
         self.seconds = time.monotonic() - self.start
         after = [schedstat(pid) for pid in self.pids]
+        if self.cpu is not None:
+            soft, every = (b - a for a, b in zip(self.ticks, cpu_ticks(self.cpu)))
+            self.softirq = soft / max(every, 1)
         self.ran = [(b[0] - a[0]) / 1e9 / self.seconds for a, b in zip(self.before, after)]
         self.waited = [(b[1] - a[1]) / 1e9 / self.seconds for a, b in zip(self.before, after)]
         return self
+
+
+def timed(argv):
+    """
+    Runs a command whose errors go to its output: (seconds from fork to exit,
+    share of them in which it waited for a CPU, output). LabError if it fails.
+    """
+    start = time.monotonic()
+    proc = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with proc:
+        out = proc.stdout.read()
+        # Left a zombie for the moment: it still has its times.
+        os.waitid(os.P_PID, proc.pid, os.WEXITED | os.WNOWAIT)
+        seconds = time.monotonic() - start
+        waited = schedstat(proc.pid)[1] / 1e9 / seconds
+    if proc.returncode != 0:
+        raise LabError("%s: exit %d\n%s" % (" ".join(argv), proc.returncode, out))
+    return seconds, waited, out
 
 
 def rounds(candidates, wanted, noise=NOISE):
@@ -67,7 +109,7 @@ def rounds(candidates, wanted, noise=NOISE):
     quiet, refused = [], []
     while len(quiet) < wanted and len(quiet) + len(refused) < 3 * wanted:
         samples = {name: take() for name, take in candidates.items()}
-        worst = max(sample.get("waited", 0) for sample in samples.values())
+        worst = max(sample["waited"] for sample in samples.values())
         (refused if worst > noise else quiet).append(samples)
     if len(quiet) < min(3, wanted):
         raise Noisy("%d quiet rounds of %d: the machine is too busy to measure" % (
@@ -119,6 +161,12 @@ def attach(lab, ns, dev, name):
 def xdp_id(lab, ns, dev):
     """The id of the XDP program on a device."""
     return lab.link(ns, dev)["xdp"]["prog"]["id"]
+
+
+def dropped(lab, ns, dev):
+    """Packets that XDP programs on a veth have dropped."""
+    text = lab.output(["ethtool", "-S", dev], ns=ns)
+    return sum(int(n) for n in re.findall(r"rx_queue_\d+_xdp_drops: (\d+)", text))
 
 
 def takes_xdp_frames(lab, *ends):

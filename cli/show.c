@@ -30,8 +30,12 @@ static int show_file(const char *path, bool json)
 	out = json ? open_memstream(&text, &bytes) : stdout;
 	err = out ? sl_config_print(config, 0, out) : -ENOMEM;
 	sl_config_free(config);
-	if (out && (json ? fclose(out) : fflush(out)) != 0)
+	if (out == stdout) {
+		if (fflush(stdout) != 0)
+			err = -EIO;
+	} else if (out && fclose(out) != 0) {
 		err = -EIO;
+	}
 	if (err)
 		cli_fail(err, "cannot write the configuration");
 	else if (json)

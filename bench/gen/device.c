@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A link with many virtual functions answers with more than a page. */
+#define LINK_ANSWER_BYTES 32768
+
 /* A link's attributes, as far as they are wanted here. */
 struct link {
 	struct device device;
@@ -68,11 +71,10 @@ static int read_link(const struct nlmsghdr *message, void *data)
 	return mnl_attr_parse(message, sizeof(*info), read_attribute, link);
 }
 
+/* `buffer`, of LINK_ANSWER_BYTES, takes the question and then the answer. */
 static int ask_link(struct mnl_socket *socket, unsigned int ifindex,
-		    struct link *link)
+		    char *buffer, struct link *link)
 {
-	/* A link with many virtual functions answers with more than a page. */
-	static char buffer[32768];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct ifinfomsg *info;
 	ssize_t length;
@@ -84,7 +86,7 @@ static int ask_link(struct mnl_socket *socket, unsigned int ifindex,
 	info->ifi_index = (int)ifindex;
 	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
 		return -errno;
-	length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+	length = mnl_socket_recvfrom(socket, buffer, LINK_ANSWER_BYTES);
 	if (length < 0)
 		return -errno;
 	if (mnl_cb_run(buffer, (size_t)length, 1, mnl_socket_get_portid(socket),
@@ -97,6 +99,8 @@ static int get_link(unsigned int ifindex, struct link *link)
 {
 	struct mnl_socket *socket =
 		mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char buffer[LINK_ANSWER_BYTES]
+		__attribute__((aligned(__alignof__(struct nlmsghdr))));
 	struct link found = { 0 };
 	int err;
 
@@ -104,7 +108,7 @@ static int get_link(unsigned int ifindex, struct link *link)
 		return -errno;
 	err = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ?
 		      -errno :
-		      ask_link(socket, ifindex, &found);
+		      ask_link(socket, ifindex, buffer, &found);
 	mnl_socket_close(socket);
 	if (!err)
 		*link = found;
@@ -135,7 +139,7 @@ static bool is_veth(const char *name)
 	return !ethtool(name, &info) && !strcmp(info.driver, "veth");
 }
 
-int device_open(const char *name, struct device *device)
+int sl_gen_device_open(const char *name, struct device *device)
 {
 	unsigned int ifindex = if_nametoindex(name);
 	struct link link = { 0 };
@@ -225,7 +229,8 @@ out:
 	return err;
 }
 
-int device_count(const struct device *device, struct device_counters *counters)
+int sl_gen_device_count(const struct device *device,
+			struct device_counters *counters)
 {
 	struct device_counters found = { 0 };
 	struct link link = { 0 };
@@ -290,7 +295,7 @@ static bool table_carries(const char *path, bool six,
 	return found;
 }
 
-bool device_has_default_route(const struct device *device)
+bool sl_gen_device_has_default_route(const struct device *device)
 {
 	return table_carries("/proc/self/net/route", false, device) ||
 	       table_carries("/proc/self/net/ipv6_route", true, device);

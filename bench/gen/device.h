@@ -33,15 +33,16 @@ struct device_counters {
 };
 
 /* 0, or -errno (-ENODEV: no such interface) with *device unchanged. */
-int device_open(const char *name, struct device *device);
+int sl_gen_device_open(const char *name, struct device *device);
 
 /* 0, or -errno with *counters unchanged. */
-int device_count(const struct device *device, struct device_counters *counters);
+int sl_gen_device_count(const struct device *device,
+			struct device_counters *counters);
 
 /*
  * Whether a default route, IPv4 or IPv6, leads out of the interface, of a bond
  * or bridge above it, or of a VLAN on it.
  */
-bool device_has_default_route(const struct device *device);
+bool sl_gen_device_has_default_route(const struct device *device);
 
 #endif /* SLUICE_GEN_DEVICE_H */

@@ -35,7 +35,7 @@ static uint32_t head_bytes(const struct options *o)
 	       (o->tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr));
 }
 
-uint32_t frame_shortest(const struct options *options)
+uint32_t sl_gen_frame_shortest(const struct options *options)
 {
 	uint32_t head = head_bytes(options);
 
@@ -130,7 +130,7 @@ static void write_l4(struct frame *f, const struct options *o, uint32_t pseudo)
 
 static struct gen_range address_values(const struct address_range *range)
 {
-	return (struct gen_range){ .base = range_low(range),
+	return (struct gen_range){ .base = sl_gen_range_low(range),
 				   .last = range->last };
 }
 
@@ -139,11 +139,11 @@ static struct gen_range port_values(const struct port_range *range)
 	return (struct gen_range){ .base = range->first, .last = range->last };
 }
 
-int frame_init(struct frame *frame, const struct options *options,
-	       const uint8_t mac[6])
+int sl_gen_frame_init(struct frame *frame, const struct options *options,
+		      const uint8_t mac[6])
 {
 	struct frame f = {
-		.length = options->size_bytes ? options->size_bytes : frame_shortest(options),
+		.length = options->size_bytes ? options->size_bytes : sl_gen_frame_shortest(options),
 		.config = {
 			.l3 = l3_offset(options),
 			.l4 = l4_offset(options),
@@ -168,7 +168,7 @@ int frame_init(struct frame *frame, const struct options *options,
 	return 0;
 }
 
-void frame_fini(struct frame *frame)
+void sl_gen_frame_fini(struct frame *frame)
 {
 	free(frame->bytes);
 	frame->bytes = NULL;

@@ -19,16 +19,16 @@ struct frame {
 };
 
 /* The shortest frame without FCS: Ethernet's 60, or the headers if longer. */
-uint32_t frame_shortest(const struct options *options);
+uint32_t sl_gen_frame_shortest(const struct options *options);
 
 /*
  * Builds the frame of options->size_bytes (0: the shortest), which must not be
- * under frame_shortest(); `mac` is the source unless the options name one. 0,
- * or -ENOMEM with *frame unchanged; frame_fini() frees. Pure; any thread.
+ * under sl_gen_frame_shortest(); `mac` is the source unless the options name one. 0,
+ * or -ENOMEM with *frame unchanged; sl_gen_frame_fini() frees. Pure; any thread.
  */
-int frame_init(struct frame *frame, const struct options *options,
-	       const uint8_t mac[6]);
+int sl_gen_frame_init(struct frame *frame, const struct options *options,
+		      const uint8_t mac[6]);
 
-void frame_fini(struct frame *frame);
+void sl_gen_frame_fini(struct frame *frame);
 
 #endif /* SLUICE_GEN_FRAME_H */

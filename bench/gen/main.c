@@ -54,7 +54,7 @@ struct run {
 static int check_device(struct run *run)
 {
 	const char *name = run->options.interface;
-	int err = device_open(name, &run->device);
+	int err = sl_gen_device_open(name, &run->device);
 
 	if (err) {
 		fprintf(stderr,
@@ -75,7 +75,8 @@ static int check_device(struct run *run)
 			name, name);
 		return EXIT_INPUT;
 	}
-	if (!run->options.force && device_has_default_route(&run->device)) {
+	if (!run->options.force &&
+	    sl_gen_device_has_default_route(&run->device)) {
 		fprintf(stderr,
 			"sluice-gen: %s: the default route leads out of it, so a flood "
 			"may cut this machine off; name another interface, or add "
@@ -91,7 +92,7 @@ static int frame_limit(const struct run *run, uint32_t *limit)
 {
 	/* As xdp_ok_fwd_dev() in net/core/filter.c: one tag may be on top. */
 	uint32_t mtu_limit = run->device.mtu + 14 + 4;
-	int err = program_longest_frame(limit, stderr);
+	int err = sl_gen_program_longest_frame(limit, stderr);
 
 	if (err)
 		return EXIT_SYSTEM;
@@ -109,7 +110,8 @@ static int prepare_frames(struct run *run)
 	if (status)
 		return status;
 	if (o->pcap)
-		return replay_init(&run->replay, o->pcap, limit, stderr) ?
+		return sl_gen_replay_init(&run->replay, o->pcap, limit,
+					  stderr) ?
 			       EXIT_INPUT :
 			       EXIT_DONE;
 	if (o->size_bytes > limit) {
@@ -120,13 +122,13 @@ static int prepare_frames(struct run *run)
 			run->device.mtu);
 		return EXIT_INPUT;
 	}
-	if (o->size_bytes && o->size_bytes < frame_shortest(o)) {
+	if (o->size_bytes && o->size_bytes < sl_gen_frame_shortest(o)) {
 		fprintf(stderr,
 			"sluice-gen: --size %u: the headers alone take %u bytes\n",
-			o->size_bytes, frame_shortest(o));
+			o->size_bytes, sl_gen_frame_shortest(o));
 		return EXIT_INPUT;
 	}
-	if (frame_init(&run->frame, o, run->device.mac)) {
+	if (sl_gen_frame_init(&run->frame, o, run->device.mac)) {
 		fputs("sluice-gen: out of memory\n", stderr);
 		return EXIT_SYSTEM;
 	}
@@ -192,7 +194,7 @@ static struct gen_config worker_config(const struct run *run, uint32_t index)
 /* Any number but 0, different in each thread. */
 static uint64_t worker_seed(const struct options *o, uint32_t index)
 {
-	uint64_t seed = o->seed ? o->seed : worker_now_ns();
+	uint64_t seed = o->seed ? o->seed : sl_gen_worker_now_ns();
 
 	seed ^= (uint64_t)index * 0x9e3779b97f4a7c15ull;
 	return seed ? seed : 1;
@@ -209,12 +211,12 @@ static int prepare_worker(struct run *run, uint32_t index)
 		.device = run->device.name,
 		.seed = worker_seed(o, index),
 	};
-	int err = program_open(&w->program, &options, stderr);
+	int err = sl_gen_program_open(&w->program, &options, stderr);
 
 	if (err)
 		return EXIT_SYSTEM;
 	run->n_workers++;
-	err = program_hold(w->program);
+	err = sl_gen_program_hold(w->program);
 	if (err && o->rate_pps)
 		fprintf(stderr,
 			"sluice-gen: warning: keep the program registered: %s; packets "
@@ -249,14 +251,14 @@ static int prepare_workers(struct run *run)
 
 static int start_workers(struct run *run)
 {
-	uint64_t start = worker_now_ns() + HEAD_START_NS;
+	uint64_t start = sl_gen_worker_now_ns() + HEAD_START_NS;
 
 	atomic_store(&run->running, (unsigned int)run->n_workers);
 	for (size_t i = 0; i < run->n_workers; i++) {
 		int err;
 
 		run->workers[i].start_ns = start;
-		err = worker_start(&run->workers[i]);
+		err = sl_gen_worker_start(&run->workers[i]);
 		if (err) {
 			fprintf(stderr,
 				"sluice-gen: start a thread on CPU %u: %s\n",
@@ -274,7 +276,7 @@ static uint64_t attempted(const struct run *run)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < run->n_workers; i++)
-		sum += program_attempted(run->workers[i].program);
+		sum += sl_gen_program_attempted(run->workers[i].program);
 	return sum;
 }
 
@@ -283,24 +285,35 @@ static void count_sent(struct run *run)
 {
 	struct device_counters now;
 
-	if (device_count(&run->device, &now))
+	if (sl_gen_device_count(&run->device, &now))
 		return; /* it is gone: what was last read stands */
 	run->report.transmitted = now.sent - run->before.sent;
+	run->report.refused = now.refused - run->before.refused;
 	run->report.exact = now.exact;
 }
 
-static void print_live(struct run *run, uint64_t elapsed_ns, uint64_t *last)
-{
-	uint64_t sent = attempted(run);
+/* The live line before, and when the next is due; times from the start. */
+struct live {
+	uint64_t at_ns, due_ns, sent;
+};
 
+static void print_live(struct run *run, uint64_t elapsed_ns, struct live *live)
+{
+	uint64_t sent = attempted(run), interval_ns = run->options.stats_ns;
+
+	if (!interval_ns || elapsed_ns < live->due_ns)
+		return;
 	count_sent(run);
 	fprintf(stderr,
-		"%s: %.1f s, %" PRIu64 " packets, %.0f pps, %" PRIu64
+		"%s: %.3f s, %" PRIu64 " packets, %.0f pps, %" PRIu64
 		" transmitted\n",
 		run->device.name, (double)elapsed_ns / 1e9, sent,
-		(double)(sent - *last) * 1e9 / (double)run->options.stats_ns,
+		(double)(sent - live->sent) * 1e9 /
+			(double)(elapsed_ns - live->at_ns),
 		run->report.transmitted);
-	*last = sent;
+	live->at_ns = elapsed_ns;
+	live->sent = sent;
+	live->due_ns = (elapsed_ns / interval_ns + 1) * interval_ns;
 }
 
 /* A device that sends nothing at all: no need to go on to the bounds. */
@@ -316,7 +329,8 @@ static bool is_blocked(struct run *run, uint64_t elapsed_ns)
 static void wait_for_end(struct run *run, const sigset_t *signals)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
-	uint64_t start = run->workers[0].start_ns, elapsed, lines = 1, last = 0;
+	uint64_t start = run->workers[0].start_ns, now;
+	struct live live = { .due_ns = run->options.stats_ns };
 	bool checked = false;
 
 	while (atomic_load(&run->running)) {
@@ -324,20 +338,17 @@ static void wait_for_end(struct run *run, const sigset_t *signals)
 			run->report.end = REPORT_SIGNAL;
 			break;
 		}
-		elapsed = worker_now_ns() - start;
-		if (!checked && elapsed < UINT64_MAX / 2 &&
-		    elapsed >= BLOCKED_NS) {
+		now = sl_gen_worker_now_ns();
+		if (now <= start)
+			continue;
+		if (!checked && now - start >= BLOCKED_NS) {
 			checked = true;
-			if (is_blocked(run, elapsed)) {
+			if (is_blocked(run, now - start)) {
 				run->report.end = REPORT_BLOCKED;
 				break;
 			}
 		}
-		if (run->options.stats_ns && elapsed < UINT64_MAX / 2 &&
-		    elapsed >= lines * run->options.stats_ns) {
-			print_live(run, elapsed, &last);
-			lines++;
-		}
+		print_live(run, now - start, &live);
 	}
 	atomic_store(&run->stop, true);
 }
@@ -345,12 +356,12 @@ static void wait_for_end(struct run *run, const sigset_t *signals)
 static void settle(struct run *run)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
-	uint64_t end = worker_now_ns() + SETTLE_NS;
+	uint64_t end = sl_gen_worker_now_ns() + SETTLE_NS;
 
 	count_sent(run);
 	while (!run->report.exact &&
 	       run->report.transmitted < run->report.attempted &&
-	       worker_now_ns() < end) {
+	       sl_gen_worker_now_ns() < end) {
 		nanosleep(&pause, NULL);
 		count_sent(run);
 	}
@@ -368,7 +379,7 @@ static int collect(struct run *run)
 		pthread_join(w->thread, NULL);
 		if (w->end_ns > end_ns)
 			end_ns = w->end_ns;
-		report->bytes += program_bytes(w->program);
+		report->bytes += sl_gen_program_bytes(w->program);
 		if (w->error) {
 			fprintf(stderr, "sluice-gen: %s: send on CPU %u: %s\n",
 				run->device.name, w->cpu,
@@ -426,7 +437,7 @@ static int send_all(struct run *run)
 		.end = REPORT_DURATION,
 		.batch = run->options.batch,
 	};
-	if (device_count(&run->device, &run->before)) {
+	if (sl_gen_device_count(&run->device, &run->before)) {
 		fprintf(stderr, "sluice-gen: %s: its counters cannot be read\n",
 			run->device.name);
 		return EXIT_SYSTEM;
@@ -436,8 +447,9 @@ static int send_all(struct run *run)
 		wait_for_end(run, &signals);
 	if (collect(run))
 		status = EXIT_SYSTEM;
-	printed = run->options.json ? report_print_json(&run->report, stdout) :
-				      report_print_text(&run->report, stdout);
+	printed = run->options.json ?
+			  sl_gen_report_print_json(&run->report, stdout) :
+			  sl_gen_report_print_text(&run->report, stdout);
 	if (fflush(stdout) || printed) {
 		fputs("sluice-gen: write the result: the output is closed or full\n",
 		      stderr);
@@ -451,20 +463,20 @@ static int send_all(struct run *run)
 static void release(struct run *run)
 {
 	for (size_t i = 0; i < run->n_workers; i++)
-		program_close(&run->workers[i].program);
-	frame_fini(&run->frame);
-	replay_fini(&run->replay);
+		sl_gen_program_close(&run->workers[i].program);
+	sl_gen_frame_fini(&run->frame);
+	sl_gen_replay_fini(&run->replay);
 }
 
 int main(int argc, char **argv)
 {
-	static struct run run; /* zeroed; 64 workers are much for a stack */
+	struct run run = { 0 };
 	int status;
 
-	if (options_parse(argc, argv, &run.options, stderr))
+	if (sl_gen_options_parse(argc, argv, &run.options, stderr))
 		return EXIT_USAGE;
 	if (run.options.help) {
-		options_help(stdout);
+		sl_gen_options_help(stdout);
 		return EXIT_DONE;
 	}
 	status = check_device(&run);

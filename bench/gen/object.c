@@ -6,18 +6,18 @@
 
 __asm__(".section .rodata\n"
 	".balign 8\n"
-	".global gen_object_start\n"
-	"gen_object_start:\n"
+	".global sl_gen_object_start\n"
+	"sl_gen_object_start:\n"
 	".incbin \"build/gen.bpf.o\"\n"
-	".global gen_object_end\n"
-	"gen_object_end:\n"
+	".global sl_gen_object_end\n"
+	"sl_gen_object_end:\n"
 	".previous\n");
 
-extern const unsigned char gen_object_start[], gen_object_end[];
+extern const unsigned char sl_gen_object_start[], sl_gen_object_end[];
 
-const void *gen_object_get(size_t *length)
+const void *sl_gen_object_get(size_t *length)
 {
 	/* As integers: to C these are two objects. */
-	*length = (uintptr_t)gen_object_end - (uintptr_t)gen_object_start;
-	return gen_object_start;
+	*length = (uintptr_t)sl_gen_object_end - (uintptr_t)sl_gen_object_start;
+	return sl_gen_object_start;
 }

@@ -5,6 +5,6 @@
 #include <stddef.h>
 
 /* The ELF file of gen.bpf.c, part of the program's image. Any thread. */
-const void *gen_object_get(size_t *length);
+const void *sl_gen_object_get(size_t *length);
 
 #endif /* SLUICE_GEN_OBJECT_H */

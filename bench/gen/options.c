@@ -9,6 +9,8 @@
 #define SECONDS_MAX (30ull * 24 * 3600)
 #define NS 1000000000ull
 #define MS 1000000ull
+/* Lines are printed by a loop that wakes every 20 ms. */
+#define STATS_MIN_MS 100
 
 /* Sets one option; -EINVAL, with *error what was expected. */
 typedef int set_fn(struct options *o, const char *text, const char **error);
@@ -22,34 +24,34 @@ static int set_proto(struct options *o, const char *text, const char **error)
 
 static int set_src(struct options *o, const char *text, const char **error)
 {
-	return range_parse_address(text, &o->src, error);
+	return sl_gen_range_parse_address(text, &o->src, error);
 }
 
 static int set_dst(struct options *o, const char *text, const char **error)
 {
-	return range_parse_address(text, &o->dst, error);
+	return sl_gen_range_parse_address(text, &o->dst, error);
 }
 
 static int set_sport(struct options *o, const char *text, const char **error)
 {
-	return range_parse_port(text, &o->sport, error);
+	return sl_gen_range_parse_port(text, &o->sport, error);
 }
 
 static int set_dport(struct options *o, const char *text, const char **error)
 {
-	return range_parse_port(text, &o->dport, error);
+	return sl_gen_range_parse_port(text, &o->dport, error);
 }
 
 static int set_src_mac(struct options *o, const char *text, const char **error)
 {
 	o->src_mac_given = true;
-	return range_parse_mac(text, o->src_mac, error);
+	return sl_gen_range_parse_mac(text, o->src_mac, error);
 }
 
 static int set_dst_mac(struct options *o, const char *text, const char **error)
 {
 	o->dst_mac_given = true;
-	return range_parse_mac(text, o->dst_mac, error);
+	return sl_gen_range_parse_mac(text, o->dst_mac, error);
 }
 
 static int set_size(struct options *o, const char *text, const char **error)
@@ -57,7 +59,7 @@ static int set_size(struct options *o, const char *text, const char **error)
 	uint64_t number;
 
 	*error = "a frame size of 60 to 65535 bytes, without FCS";
-	if (range_parse_number(text, 60, 65535, &number))
+	if (sl_gen_range_parse_number(text, 60, 65535, &number))
 		return -EINVAL;
 	o->size_bytes = (uint32_t)number;
 	return 0;
@@ -68,7 +70,7 @@ static int set_vlan(struct options *o, const char *text, const char **error)
 	uint64_t number;
 
 	*error = "a VLAN id, 0-4094";
-	if (range_parse_number(text, 0, 4094, &number))
+	if (sl_gen_range_parse_number(text, 0, 4094, &number))
 		return -EINVAL;
 	o->vlan_given = true;
 	o->vlan = (uint16_t)number;
@@ -77,7 +79,7 @@ static int set_vlan(struct options *o, const char *text, const char **error)
 
 static int set_flags(struct options *o, const char *text, const char **error)
 {
-	return range_parse_flags(text, &o->flags, error);
+	return sl_gen_range_parse_flags(text, &o->flags, error);
 }
 
 static int set_random(struct options *o, const char *text, const char **error)
@@ -91,7 +93,7 @@ static int set_random(struct options *o, const char *text, const char **error)
 static int set_seed(struct options *o, const char *text, const char **error)
 {
 	*error = "a number above 0";
-	return range_parse_number(text, 1, UINT64_MAX, &o->seed);
+	return sl_gen_range_parse_number(text, 1, UINT64_MAX, &o->seed);
 }
 
 static int set_pcap(struct options *o, const char *text, const char **error)
@@ -104,28 +106,28 @@ static int set_pcap(struct options *o, const char *text, const char **error)
 static int set_rate(struct options *o, const char *text, const char **error)
 {
 	*error = "packets per second, 1 to 1G: 1000, 20k, 1.5M";
-	return range_parse_scaled(text, 1, RATE_MAX, &o->rate_pps);
+	return sl_gen_range_parse_scaled(text, 1, RATE_MAX, &o->rate_pps);
 }
 
 static int set_count(struct options *o, const char *text, const char **error)
 {
 	*error = "a number of packets above 0: 1000, 20k, 1.5M";
-	return range_parse_scaled(text, 1, UINT64_MAX, &o->count);
+	return sl_gen_range_parse_scaled(text, 1, UINT64_MAX, &o->count);
 }
 
-static int parse_seconds(const char *text, uint64_t *ns, const char **error)
+/* Seconds down to thousandths, of at least `low_ms`. */
+static int parse_seconds(const char *text, uint64_t low_ms, uint64_t *ns)
 {
-	uint64_t number, whole;
+	uint64_t number;
 	size_t length = strlen(text);
 	char scaled[32];
 
-	*error = "seconds, 0.001 to 2592000";
 	if (!length || length > 20 || !strchr("0123456789", text[length - 1]))
 		return -EINVAL;
 	/* Thousandths come from reading seconds as thousands. */
 	snprintf(scaled, sizeof(scaled), "%sk", text);
-	whole = SECONDS_MAX * 1000;
-	if (range_parse_scaled(scaled, 1, whole, &number))
+	if (sl_gen_range_parse_scaled(scaled, low_ms, SECONDS_MAX * 1000,
+				      &number))
 		return -EINVAL;
 	*ns = number * MS;
 	return 0;
@@ -133,12 +135,14 @@ static int parse_seconds(const char *text, uint64_t *ns, const char **error)
 
 static int set_duration(struct options *o, const char *text, const char **error)
 {
-	return parse_seconds(text, &o->duration_ns, error);
+	*error = "seconds, 0.001 to 2592000";
+	return parse_seconds(text, 1, &o->duration_ns);
 }
 
 static int set_stats(struct options *o, const char *text, const char **error)
 {
-	return parse_seconds(text, &o->stats_ns, error);
+	*error = "seconds, 0.1 to 2592000";
+	return parse_seconds(text, STATS_MIN_MS, &o->stats_ns);
 }
 
 static int set_batch(struct options *o, const char *text, const char **error)
@@ -146,7 +150,7 @@ static int set_batch(struct options *o, const char *text, const char **error)
 	uint64_t number;
 
 	*error = "frames a batch, 1-256";
-	if (range_parse_number(text, 1, OPTIONS_BATCH_MAX, &number))
+	if (sl_gen_range_parse_number(text, 1, OPTIONS_BATCH_MAX, &number))
 		return -EINVAL;
 	o->batch = (uint32_t)number;
 	return 0;
@@ -157,7 +161,7 @@ static int set_threads(struct options *o, const char *text, const char **error)
 	uint64_t number;
 
 	*error = "threads, 1-64";
-	if (range_parse_number(text, 1, OPTIONS_THREADS_MAX, &number))
+	if (sl_gen_range_parse_number(text, 1, OPTIONS_THREADS_MAX, &number))
 		return -EINVAL;
 	o->threads = (uint32_t)number;
 	return 0;
@@ -165,8 +169,8 @@ static int set_threads(struct options *o, const char *text, const char **error)
 
 static int set_cpus(struct options *o, const char *text, const char **error)
 {
-	return range_parse_cpus(text, o->cpus, OPTIONS_THREADS_MAX, &o->n_cpus,
-				error);
+	return sl_gen_range_parse_cpus(text, o->cpus, OPTIONS_THREADS_MAX,
+				       &o->n_cpus, error);
 }
 
 static int set_json(struct options *o, const char *text, const char **error)
@@ -233,7 +237,8 @@ static const struct entry {
 	{ "threads", "N", set_threads, 0,
 	  "each on a CPU of its own; default 1" },
 	{ "cpus", "LIST", set_cpus, 0, "which CPUs: 0,2-3" },
-	{ "stats", "SECONDS", set_stats, 0, "a line on stderr that often" },
+	{ "stats", "SECONDS", set_stats, 0,
+	  "a line on stderr that often, 0.1 or more" },
 	{ "json", NULL, set_json, 0, "the result as JSON" },
 	{ "force", NULL, set_force, 0,
 	  "send even out of the interface of the default route" },
@@ -242,7 +247,7 @@ static const struct entry {
 
 #define ENTRIES (sizeof(table) / sizeof(table[0]))
 
-void options_help(FILE *out)
+void sl_gen_options_help(FILE *out)
 {
 	fputs("Usage: sluice-gen IFACE [OPTION...]\n\n"
 	      "Sends packets made in the kernel (BPF_PROG_RUN, live frames) out of IFACE, as\n"
@@ -271,9 +276,9 @@ static int complete_addresses(struct options *o, FILE *err)
 	}
 	six = o->src.family == 6 || o->dst.family == 6;
 	if (!o->src.family)
-		range_parse_address(src[six], &o->src, &error);
+		sl_gen_range_parse_address(src[six], &o->src, &error);
 	if (!o->dst.family)
-		range_parse_address(dst[six], &o->dst, &error);
+		sl_gen_range_parse_address(dst[six], &o->dst, &error);
 	return 0;
 }
 
@@ -351,7 +356,8 @@ static int take_interface(struct options *o, int argc, char **argv, FILE *err)
 	return 0;
 }
 
-int options_parse(int argc, char **argv, struct options *options, FILE *err)
+int sl_gen_options_parse(int argc, char **argv, struct options *options,
+			 FILE *err)
 {
 	struct option longs[ENTRIES + 1] = { 0 };
 	struct options o = {

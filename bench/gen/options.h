@@ -43,7 +43,7 @@ struct options {
 	uint64_t rate_pps;    /* 0: as fast as it goes */
 	uint64_t count;	      /* 0: no bound */
 	uint64_t duration_ns; /* always a bound */
-	uint64_t stats_ns;    /* 0: no live lines */
+	uint64_t stats_ns;    /* 0: no live lines; 0.1 s or more */
 	uint32_t batch;
 	uint32_t threads;
 	unsigned int cpus[OPTIONS_THREADS_MAX];
@@ -55,8 +55,9 @@ struct options {
  * Reads the command line; the strings in *options point into argv. 0, or -EINVAL
  * with the message on `err`; *options is then undefined.
  */
-int options_parse(int argc, char **argv, struct options *options, FILE *err);
+int sl_gen_options_parse(int argc, char **argv, struct options *options,
+			 FILE *err);
 
-void options_help(FILE *out);
+void sl_gen_options_help(FILE *out);
 
 #endif /* SLUICE_GEN_OPTIONS_H */

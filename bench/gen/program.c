@@ -74,7 +74,7 @@ static int open_object(struct bpf_object **object, const char *wanted)
 	const void *image;
 	size_t length;
 
-	image = gen_object_get(&length);
+	image = sl_gen_object_get(&length);
 	found = bpf_object__open_mem(image, length, &opts);
 	if (!found)
 		return -errno;
@@ -191,8 +191,8 @@ static int load(struct program *program, const struct program_options *options,
 	return failed;
 }
 
-int program_open(struct program **program,
-		 const struct program_options *options, FILE *err)
+int sl_gen_program_open(struct program **program,
+			const struct program_options *options, FILE *err)
 {
 	struct program *new = calloc(1, sizeof(*new));
 	int failed;
@@ -212,13 +212,13 @@ int program_open(struct program **program,
 	else
 		failed = load(new, options, err);
 	if (failed)
-		program_close(&new);
+		sl_gen_program_close(&new);
 	else
 		*program = new;
 	return failed;
 }
 
-void program_close(struct program **program)
+void sl_gen_program_close(struct program **program)
 {
 	struct program *old = *program;
 
@@ -260,7 +260,7 @@ err_system:
 	return (void *)(intptr_t)errno;
 }
 
-int program_hold(struct program *program)
+int sl_gen_program_hold(struct program *program)
 {
 	pthread_t thread;
 	void *result;
@@ -283,18 +283,18 @@ static int run(int fd, const void *bytes, uint32_t length, uint32_t count,
 	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
 }
 
-int program_run(const struct program *program, const void *bytes,
-		uint32_t length, uint32_t count, uint32_t batch)
+int sl_gen_program_run(const struct program *program, const void *bytes,
+		       uint32_t length, uint32_t count, uint32_t batch)
 {
 	return run(program->fd, bytes, length, count, batch);
 }
 
-uint64_t program_attempted(const struct program *program)
+uint64_t sl_gen_program_attempted(const struct program *program)
 {
 	return program->state->attempted;
 }
 
-uint64_t program_bytes(const struct program *program)
+uint64_t sl_gen_program_bytes(const struct program *program)
 {
 	return program->state->bytes;
 }
@@ -320,7 +320,7 @@ static int search_longest(int fd, uint32_t *bytes)
 	return err;
 }
 
-int program_longest_frame(uint32_t *bytes, FILE *err)
+int sl_gen_program_longest_frame(uint32_t *bytes, FILE *err)
 {
 	struct bpf_object *object = NULL;
 	int failed;

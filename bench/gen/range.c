@@ -39,8 +39,8 @@ static int parse_digits(const char *text, uint64_t *number, const char **end)
 	return 0;
 }
 
-int range_parse_number(const char *text, uint64_t low, uint64_t high,
-		       uint64_t *number)
+int sl_gen_range_parse_number(const char *text, uint64_t low, uint64_t high,
+			      uint64_t *number)
 {
 	const char *end;
 	uint64_t value;
@@ -68,8 +68,8 @@ static uint64_t scale_of(char letter)
 	}
 }
 
-int range_parse_scaled(const char *text, uint64_t low, uint64_t high,
-		       uint64_t *number)
+int sl_gen_range_parse_scaled(const char *text, uint64_t low, uint64_t high,
+			      uint64_t *number)
 {
 	uint64_t value, part, weight, scale, sum = 0;
 	const char *end, *fraction = NULL;
@@ -118,7 +118,7 @@ static void store_be(uint8_t *bytes, size_t count, uint64_t value)
 	}
 }
 
-uint64_t range_low(const struct address_range *range)
+uint64_t sl_gen_range_low(const struct address_range *range)
 {
 	return range->family == 4 ? load_be(range->first, 4) :
 				    load_be(range->first + 8, 8);
@@ -139,9 +139,9 @@ static int apply_prefix(struct address_range *range, const char *text,
 {
 	unsigned int bits = range->family == 4 ? 32 : 64;
 	unsigned int total = range->family == 4 ? 32 : 128;
-	uint64_t length, low = range_low(range), last;
+	uint64_t length, low = sl_gen_range_low(range), last;
 
-	if (range_parse_number(text, 0, total, &length))
+	if (sl_gen_range_parse_number(text, 0, total, &length))
 		return refuse(error, "a prefix length of 0-32, IPv6: 64-128");
 	if (length < total - bits)
 		return refuse(error, "an IPv6 prefix of /64 or longer");
@@ -165,15 +165,15 @@ static int apply_end(struct address_range *range, const char *text,
 			      "both ends of the range from one address family");
 	if (range->family == 6 && memcmp(range->first, end.first, 8))
 		return refuse(error, "an IPv6 range inside one /64");
-	if (range_low(&end) < range_low(range))
+	if (sl_gen_range_low(&end) < sl_gen_range_low(range))
 		return refuse(error,
 			      "a range that begins with its lower address");
-	range->last = range_low(&end) - range_low(range);
+	range->last = sl_gen_range_low(&end) - sl_gen_range_low(range);
 	return 0;
 }
 
-int range_parse_address(const char *text, struct address_range *range,
-			const char **error)
+int sl_gen_range_parse_address(const char *text, struct address_range *range,
+			       const char **error)
 {
 	struct address_range parsed;
 	size_t length = strcspn(text, "/-");
@@ -216,8 +216,8 @@ static int parse_span(const char *text, uint64_t high, uint64_t *low,
 	return 0;
 }
 
-int range_parse_port(const char *text, struct port_range *range,
-		     const char **error)
+int sl_gen_range_parse_port(const char *text, struct port_range *range,
+			    const char **error)
 {
 	uint64_t low, last;
 
@@ -230,7 +230,7 @@ int range_parse_port(const char *text, struct port_range *range,
 	return 0;
 }
 
-int range_parse_mac(const char *text, uint8_t mac[6], const char **error)
+int sl_gen_range_parse_mac(const char *text, uint8_t mac[6], const char **error)
 {
 	static const char expected[] = "a MAC address: aa:bb:cc:dd:ee:ff";
 	uint8_t parsed[6];
@@ -262,8 +262,8 @@ static int add_cpu(unsigned int cpu, unsigned int *cpus, size_t room,
 	return 0;
 }
 
-int range_parse_cpus(const char *text, unsigned int *cpus, size_t room,
-		     size_t *count, const char **error)
+int sl_gen_range_parse_cpus(const char *text, unsigned int *cpus, size_t room,
+			    size_t *count, const char **error)
 {
 	uint64_t low, last;
 	char word[WORD_MAX];
@@ -301,14 +301,15 @@ static int flag_bit(const char *name, size_t length)
 	return -EINVAL;
 }
 
-int range_parse_flags(const char *text, uint8_t *flags, const char **error)
+int sl_gen_range_parse_flags(const char *text, uint8_t *flags,
+			     const char **error)
 {
 	static const char expected[] =
 		"TCP flags: fin,syn,rst,psh,ack,urg,ece,cwr or 0-255";
 	uint64_t number;
 	uint8_t parsed = 0;
 
-	if (!range_parse_number(text, 0, 255, &number)) {
+	if (!sl_gen_range_parse_number(text, 0, 255, &number)) {
 		*flags = (uint8_t)number;
 		return 0;
 	}

@@ -28,32 +28,34 @@ struct port_range {
 };
 
 /* ADDR, ADDR/LEN (all addresses of the prefix), or ADDR-ADDR. */
-int range_parse_address(const char *text, struct address_range *range,
-			const char **error);
+int sl_gen_range_parse_address(const char *text, struct address_range *range,
+			       const char **error);
 
 /* N or N-M, 0 to 65535. */
-int range_parse_port(const char *text, struct port_range *range,
-		     const char **error);
+int sl_gen_range_parse_port(const char *text, struct port_range *range,
+			    const char **error);
 
 /* The low 64 bits of an IPv6 address, or the IPv4 address, in host order. */
-uint64_t range_low(const struct address_range *range);
+uint64_t sl_gen_range_low(const struct address_range *range);
 
 /* An unsigned decimal number from `low` to `high`, nothing after it. */
-int range_parse_number(const char *text, uint64_t low, uint64_t high,
-		       uint64_t *number);
+int sl_gen_range_parse_number(const char *text, uint64_t low, uint64_t high,
+			      uint64_t *number);
 
 /* The same with an optional k, M or G (powers of ten), and a fraction: 1.5M. */
-int range_parse_scaled(const char *text, uint64_t low, uint64_t high,
-		       uint64_t *number);
+int sl_gen_range_parse_scaled(const char *text, uint64_t low, uint64_t high,
+			      uint64_t *number);
 
 /* aa:bb:cc:dd:ee:ff */
-int range_parse_mac(const char *text, uint8_t mac[6], const char **error);
+int sl_gen_range_parse_mac(const char *text, uint8_t mac[6],
+			   const char **error);
 
 /* N, N-M, N,M-O ...: CPU numbers below `bound`, ascending or not, none twice. */
-int range_parse_cpus(const char *text, unsigned int *cpus, size_t room,
-		     size_t *count, const char **error);
+int sl_gen_range_parse_cpus(const char *text, unsigned int *cpus, size_t room,
+			    size_t *count, const char **error);
 
 /* fin,syn,rst,psh,ack,urg,ece,cwr, or a number up to 0xff. */
-int range_parse_flags(const char *text, uint8_t *flags, const char **error);
+int sl_gen_range_parse_flags(const char *text, uint8_t *flags,
+			     const char **error);
 
 #endif /* SLUICE_GEN_RANGE_H */

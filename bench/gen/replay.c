@@ -118,8 +118,8 @@ static int read_all(pcap_t *capture, struct replay *replay, const char *path,
 	return 0;
 }
 
-int replay_init(struct replay *replay, const char *path, uint32_t limit,
-		FILE *err)
+int sl_gen_replay_init(struct replay *replay, const char *path, uint32_t limit,
+		       FILE *err)
 {
 	char reason[PCAP_ERRBUF_SIZE];
 	struct replay found = { 0 };
@@ -144,13 +144,13 @@ int replay_init(struct replay *replay, const char *path, uint32_t limit,
 	}
 	pcap_close(capture);
 	if (failed)
-		replay_fini(&found);
+		sl_gen_replay_fini(&found);
 	else
 		*replay = found;
 	return failed;
 }
 
-void replay_fini(struct replay *replay)
+void sl_gen_replay_fini(struct replay *replay)
 {
 	free(replay->bytes);
 	free(replay->frames);

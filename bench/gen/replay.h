@@ -30,11 +30,11 @@ struct replay {
 /*
  * Reads a pcap or pcapng file of Ethernet frames up to `limit` bytes. 0;
  * -EINVAL (unreadable, not Ethernet, nothing to send, too much) or -ENOMEM, with
- * the message on `err` and *replay unchanged. replay_fini() frees. Any thread.
+ * the message on `err` and *replay unchanged. sl_gen_replay_fini() frees. Any thread.
  */
-int replay_init(struct replay *replay, const char *path, uint32_t limit,
-		FILE *err);
+int sl_gen_replay_init(struct replay *replay, const char *path, uint32_t limit,
+		       FILE *err);
 
-void replay_fini(struct replay *replay); /* of a zeroed struct: nothing */
+void sl_gen_replay_fini(struct replay *replay); /* of a zeroed struct: nothing */
 
 #endif /* SLUICE_GEN_REPLAY_H */

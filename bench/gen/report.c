@@ -31,7 +31,32 @@ static const char *source(const struct report *r)
 	return r->exact ? "xdp_xmit" : "tx_packets";
 }
 
-int report_print_text(const struct report *r, FILE *out)
+/*
+ * Only veth says why: veth_xdp_xmit() refuses what its peer's ring has no room
+ * for, and frames over the MTU, which have been left out before the start.
+ */
+static void explain_missing(const struct report *r, FILE *out)
+{
+	uint64_t missing = r->attempted - r->transmitted;
+	double percent = 100.0 * (double)missing / (double)r->attempted;
+
+	fprintf(out,
+		"%s: %" PRIu64 " not transmitted (%.2f %%): ", r->device->name,
+		missing, percent);
+	if (!r->exact)
+		fputs("the interface does not say why; the drops that its driver "
+		      "counts are in `ethtool -S` and `ip -s link`\n",
+		      out);
+	else if (r->refused == missing)
+		fputs("the ring of its receiver was full\n", out);
+	else
+		fprintf(out,
+			"the ring of its receiver was full for %" PRIu64
+			" of them; why the others were not is not counted\n",
+			r->refused);
+}
+
+int sl_gen_report_print_text(const struct report *r, FILE *out)
 {
 	const struct replay *replay = r->replay;
 
@@ -45,12 +70,7 @@ int report_print_text(const struct report *r, FILE *out)
 		r->device->name, r->transmitted, source(r),
 		r->exact ? "" : ", in which other senders count, too");
 	if (r->transmitted < r->attempted)
-		fprintf(out,
-			"%s: %" PRIu64
-			" not transmitted (%.2f %%): its receiver was full\n",
-			r->device->name, r->attempted - r->transmitted,
-			100.0 * (double)(r->attempted - r->transmitted) /
-				(double)r->attempted);
+		explain_missing(r, out);
 	if (replay)
 		fprintf(out,
 			"replayed: %u frames of %u to %u bytes; left out: %" PRIu64
@@ -80,21 +100,24 @@ static json_t *describe_threads(const struct report *r)
 		json_array_append_new(
 			threads,
 			json_pack("{s:i, s:I}", "cpu", (int)w->cpu, "attempted",
-				  (json_int_t)program_attempted(w->program)));
+				  (json_int_t)sl_gen_program_attempted(
+					  w->program)));
 	}
 	return threads;
 }
 
-int report_print_json(const struct report *r, FILE *out)
+int sl_gen_report_print_json(const struct report *r, FILE *out)
 {
 	json_t *root = json_pack(
-		"{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:s, s:I, s:o}",
+		"{s:s, s:I, s:I, s:I, s:I, s:o, s:s, s:f, s:f, s:f, s:s, s:I, s:o}",
 		"interface", r->device->name, "attempted",
 		(json_int_t)r->attempted, "bytes", (json_int_t)r->bytes,
 		"transmitted", (json_int_t)r->transmitted, "not_transmitted",
 		(json_int_t)(r->attempted > r->transmitted ?
 				     r->attempted - r->transmitted :
 				     0),
+		"refused",
+		r->exact ? json_integer((json_int_t)r->refused) : json_null(),
 		"transmitted_from", source(r), "seconds", seconds(r),
 		"attempted_pps", per_second(r, r->attempted), "transmitted_pps",
 		per_second(r, r->transmitted), "ended_by", end_names[r->end],

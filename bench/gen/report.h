@@ -31,13 +31,14 @@ struct report {
 	uint64_t attempted;   /* packets handed to the device */
 	uint64_t bytes;	      /* of these, without FCS */
 	uint64_t transmitted; /* packets that the device counted as sent */
+	uint64_t refused;     /* that it counted as refused; if exact */
 	bool exact;	      /* see struct device_counters */
 	uint64_t elapsed_ns;
 	uint32_t batch;
 };
 
 /* 0, or -EIO when the stream failed. */
-int report_print_text(const struct report *report, FILE *out);
-int report_print_json(const struct report *report, FILE *out);
+int sl_gen_report_print_text(const struct report *report, FILE *out);
+int sl_gen_report_print_json(const struct report *report, FILE *out);
 
 #endif /* SLUICE_GEN_REPORT_H */

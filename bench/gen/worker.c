@@ -33,7 +33,7 @@
 #define RUN_FIRST 1024u
 #define RUN_MAX (1u << 17)
 
-uint64_t worker_now_ns(void)
+uint64_t sl_gen_worker_now_ns(void)
 {
 	struct timespec now;
 
@@ -70,11 +70,11 @@ static bool stopped(const struct worker *w)
 /* Runs `count` packets; -ENODEV when the device took none of some of them. */
 static int send_some(struct worker *w, uint64_t count)
 {
-	uint64_t before = program_attempted(w->program);
-	int err = program_run(w->program, w->bytes, w->length, (uint32_t)count,
-			      w->batch);
+	uint64_t before = sl_gen_program_attempted(w->program);
+	int err = sl_gen_program_run(w->program, w->bytes, w->length,
+				     (uint32_t)count, w->batch);
 
-	if (!err && program_attempted(w->program) - before != count)
+	if (!err && sl_gen_program_attempted(w->program) - before != count)
 		err = -ENODEV;
 	return err;
 }
@@ -90,7 +90,7 @@ static int send_paced(struct worker *w)
 	if (w->count)
 		all = lesser(all, w->count);
 	while (!err && !stopped(w) && sent < all) {
-		uint64_t now = worker_now_ns(), due, next;
+		uint64_t now = sl_gen_worker_now_ns(), due, next;
 
 		/* What is due by the end may still be sent a little after it. */
 		if (now >= end + CATCH_UP_NS)
@@ -118,9 +118,9 @@ static int send_paced(struct worker *w)
 	}
 	/* The last packet's time is part of the run: the rate comes out right. */
 	while (!err && !stopped(w) &&
-	       worker_now_ns() < start + scale(sent, NS, w->rate_pps))
+	       sl_gen_worker_now_ns() < start + scale(sent, NS, w->rate_pps))
 		sleep_until(lesser(start + scale(sent, NS, w->rate_pps),
-				   worker_now_ns() + SLEEP_MAX_NS));
+				   sl_gen_worker_now_ns() + SLEEP_MAX_NS));
 	return err;
 }
 
@@ -131,12 +131,12 @@ static int send_flat_out(struct worker *w)
 	int err = 0;
 
 	sleep_until(w->start_ns);
-	now = worker_now_ns();
+	now = sl_gen_worker_now_ns();
 	while (!err && !stopped(w) && now < end &&
 	       !(w->count && sent >= w->count)) {
 		n = w->count ? lesser(size, w->count - sent) : size;
 		err = send_some(w, n);
-		took = worker_now_ns() - now;
+		took = sl_gen_worker_now_ns() - now;
 		now += took;
 		sent += n;
 		/* As many as fit RUN_NS, or what is left of the time. */
@@ -154,12 +154,12 @@ static void *work(void *argument)
 	/* The default slack of 50 us is 5 % of a tick. */
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	w->error = w->rate_pps ? send_paced(w) : send_flat_out(w);
-	w->end_ns = worker_now_ns();
+	w->end_ns = sl_gen_worker_now_ns();
 	atomic_fetch_sub(w->running, 1);
 	return NULL;
 }
 
-int worker_start(struct worker *worker)
+int sl_gen_worker_start(struct worker *worker)
 {
 	sigset_t all, before;
 	pthread_attr_t attr;

@@ -35,8 +35,8 @@ struct worker {
  * Starts the thread with all signals blocked (a signal would cut a run short
  * at an unknown packet); 0 or -errno with no thread. pthread_join() it.
  */
-int worker_start(struct worker *worker);
+int sl_gen_worker_start(struct worker *worker);
 
-uint64_t worker_now_ns(void);
+uint64_t sl_gen_worker_now_ns(void);
 
 #endif /* SLUICE_GEN_WORKER_H */

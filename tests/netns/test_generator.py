@@ -9,9 +9,11 @@ What arrives is read by a packet socket on g1. Every frame's lengths and sums
 are checked by the few lines of sums() below, and some of each kind by scapy,
 which builds the packet anew.
 """
+import fcntl
 import ipaddress
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -25,6 +27,7 @@ from tap import Skip, Tap, check  # noqa: E402
 from scapy.all import Dot1Q, Ether, IP, IPv6, TCP, UDP  # noqa: E402
 
 SOL_PACKET, PACKET_AUXDATA, SO_RCVBUFFORCE = 263, 8, 33
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 2, 0x1000  # linux/if_tun.h
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
 # Slow enough that a receiver in Python on a busy machine loses nothing.
 PACE = "20k"
@@ -140,6 +143,7 @@ def test_counts(tap, lab):
         result, _ = generate(lab, "--count", "1000001")
         check(result["attempted"], 1000001, "attempted")
         check(result["transmitted"] + result["not_transmitted"], 1000001, "sum")
+        check(result["refused"], result["not_transmitted"], "refused by the receiver's ring")
     with tap.case("two threads share count and values"):
         if os.cpu_count() < 2:
             raise Skip("one CPU")
@@ -366,6 +370,66 @@ def test_bounds(tap, lab):
         _, err = generate(lab, "--rate", "1k", "--duration", "1", "--stats", "0.2")
         if not 3 <= err.count("pps") <= 5:
             raise AssertionError(err)
+    with tap.case("a live line's rate is that of the time since the one before"):
+        live_case(lab)
+
+
+def live_case(lab):
+    """0.13 s is no multiple of the 20 ms at which lines are looked for."""
+    _, err = generate(lab, "--rate", "50k", "--duration", "1.2", "--stats", "0.13")
+    lines = [(float(seconds), int(packets), int(pps)) for seconds, packets, pps in re.findall(
+        r"g0: (\S+) s, (\d+) packets, (\d+) pps", err)]
+    check(len(lines) >= 4, True, err)
+    for before, (seconds, packets, pps) in zip([(0.0, 0, 0)] + lines, lines):
+        real = (packets - before[1]) / (seconds - before[0])
+        if not 0.97 < pps / real < 1.03:
+            raise AssertionError("%d pps, %.0f by its own time and count\n%s" % (pps, real, err))
+
+
+def text_of(lab, dev, *args, status=0):
+    """What the generator prints without --json."""
+    done = lab.run([built("sluice-gen"), dev] + list(args), ns="tx", check=False)
+    check(done.returncode, status, "exit status: " + done.stderr)
+    return done.stdout
+
+
+def test_reasons(tap, lab):
+    with tap.case("why packets were not transmitted: a full ring, where veth counts it"):
+        # Batches as large as the ring, from two threads at once, overflow it.
+        for _ in range(10):
+            text = text_of(lab, "g0", "--threads", str(min(2, os.cpu_count())), "--batch", "256",
+                           "--duration", "0.5")
+            if "not transmitted" in text:
+                break
+        else:
+            raise Skip("the ring never was full")
+        check("ring of its receiver was full" in text, True, text)
+    with tap.case("why packets were not transmitted: not known of a veth that takes none"):
+        lab.run(["ethtool", "-K", "g1", "gro", "off"], ns="rx")
+        text = text_of(lab, "g0", "--count", "5000", status=3)
+        lab.run(["ethtool", "-K", "g1", "gro", "on"], ns="rx")
+        check(("5000 not transmitted" in text, "was full\n" in text), (True, False), text)
+    with tap.case("why packets were not transmitted: not known of another interface"):
+        tap_case(lab)
+
+
+def tap_case(lab):
+    """A tap that nobody reads takes what its ring holds, and counts none as sent."""
+    def make():
+        fd = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", b"g9", IFF_TAP | IFF_NO_PI))
+        return fd
+    try:
+        fd = lab.within("tx", make)
+    except OSError as why:
+        raise Skip("no tap device here: %s" % why) from why
+    try:
+        lab.run(["ip", "link", "set", "g9", "up"], ns="tx")
+        text = text_of(lab, "g9", "--count", "5000", status=3)
+        check(("5000 not transmitted" in text, "does not say why" in text, "full" in text),
+              (True, True, False), text)
+    finally:
+        os.close(fd)
 
 
 USAGE = (
@@ -375,6 +439,7 @@ USAGE = (
     (["g0", "--rate"], "needs a value"),
     (["g0", "--rate", "0"], "packets per second"),
     (["g0", "--rate", "1kk"], "packets per second"),
+    (["g0", "--stats", "0.05"], "0.1"),
     (["g0", "--src", "10.0.0.9-10.0.0.1"], "lower address"),
     (["g0", "--src", "10.0.0.1", "--dst", "::1"], "one family"),
     (["g0", "--src", "2001:2::/63"], "/64"),
@@ -474,7 +539,7 @@ def main():
         for state in ("off", "on"):
             lab.run(["ethtool", "-K", "g1", "gro", state], ns="rx")
         for part in (test_counts, test_rates, test_wire, test_ranges, test_replay, test_bounds,
-                     test_errors, test_refusals):
+                     test_reasons, test_errors, test_refusals):
             part(tap, lab)
     tap.done()
 

@@ -76,7 +76,9 @@ def attached_by_ip(tap, keyword, section, mode):
                      label + "show tells what is loaded")
         # The attachment is not Sluice's, though the rules are: `ip` has the say.
         done = lab.sluice("down", "box0", ns="box", check=False)
-        tap.ok(done.returncode == 3 and "xdp off" in done.stderr and program(lab, "box", "box0"),
+        mode = "xdpgeneric" if stats["mode"] == "generic" else "xdpdrv"
+        tap.ok(done.returncode == 3 and "ip link set dev box0 %s off" % mode in done.stderr
+               and program(lab, "box", "box0"),
                label + "down leaves what `ip` attached, and says so", done)
         lab.run(["ip", "link", "set", "dev", "box0", keyword, "off"], ns="box")
         tap.equal(lab.leftovers(), [], label + "nothing is left behind")
