@@ -4,7 +4,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/shared.h"
@@ -12,6 +15,10 @@
 #define XSKMAP_NAME "xsks_map"
 /* More maps than any program of ours has; a program with more is not ours. */
 #define PROGRAM_MAPS_MAX 64
+/* A program may be replaced between its query and its opening; three times in a row it is not. */
+#define OPEN_TRIES 3
+/* Several times what a NAPI poll may last (net.core.netdev_budget_usecs: 2 to 8 ms). */
+#define SETTLE_NS 50000000l
 
 int sl_fwd_filter_program(int ifindex, uint32_t *program_id)
 {
@@ -87,25 +94,37 @@ static int xskmap_find(uint32_t program_id, struct sl_fwd_filter *filter)
 	return err ? err : -ENOKEY;
 }
 
-int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter)
+/* -ENOENT with a program_id: the program, or a map of it, went meanwhile. */
+static int filter_try(int ifindex, struct sl_fwd_filter *filter)
 {
-	struct sl_fwd_filter new = { .map_fd = -1 };
 	uint32_t inner_id;
-	int err = sl_fwd_filter_program(ifindex, &new.program_id);
+	int err = sl_fwd_filter_program(ifindex, &filter->program_id);
 
 	if (err)
 		return err;
-	if (!new.program_id)
+	if (!filter->program_id)
 		return -ENOENT;
-	err = xskmap_find(new.program_id, &new);
+	err = xskmap_find(filter->program_id, filter);
 	/* It may be libxdp's dispatcher, with the filter behind it. */
 	if (err == -ENOKEY && !sl_shared_find(ifindex, &inner_id))
-		err = xskmap_find(inner_id, &new);
-	if (err)
-		filter->program_id = new.program_id;
-	else
-		*filter = new;
+		err = xskmap_find(inner_id, filter);
 	return err;
+}
+
+int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter)
+{
+	struct sl_fwd_filter new;
+	int err, tries = 0;
+
+	do {
+		new = (struct sl_fwd_filter){ .map_fd = -1 };
+		err = filter_try(ifindex, &new);
+	} while (err == -ENOENT && new.program_id && ++tries < OPEN_TRIES);
+	if (!err)
+		*filter = new;
+	else
+		filter->program_id = new.program_id;
+	return err == -ENOENT && new.program_id ? -EAGAIN : err;
 }
 
 void sl_fwd_filter_close(struct sl_fwd_filter *filter)
@@ -128,4 +147,14 @@ void sl_fwd_filter_remove(const struct sl_fwd_filter *filter, uint32_t queue)
 {
 	if (filter->map_fd >= 0)
 		bpf_map_delete_elem(filter->map_fd, &queue);
+}
+
+void sl_fwd_filter_settle(void)
+{
+	/*
+	 * synchronize_rcu(), which waits for softirqs as well. It is refused where nohz_full
+	 * CPUs are configured.
+	 */
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&(struct timespec){ .tv_nsec = SETTLE_NS }, NULL);
 }

@@ -23,7 +23,7 @@ struct sl_fwd_filter {
 int sl_fwd_filter_program(int ifindex, uint32_t *program_id);
 
 /*
- * Opens the filter's map. -ENOENT: no program is attached; -ENOKEY: one is, but it has no
+ * Opens the filter's map, whatever reload is under way meanwhile. -ENOENT: no program is attached; -ENOKEY: one is, but it has no
  * XSKMAP named xsks_map (filter->program_id is set, to name it); other -errno.
  */
 int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter);
@@ -33,7 +33,13 @@ void sl_fwd_filter_close(struct sl_fwd_filter *filter);
 int sl_fwd_filter_insert(const struct sl_fwd_filter *filter, uint32_t queue,
 			 int xsk_fd);
 
-/* No packet goes to the queue's socket any more; the rule's fallback applies. */
+/*
+ * The rule's fallback applies to the queue's packets from now on; those of a NAPI poll that is
+ * under way may still go to the socket, until sl_fwd_filter_settle() returns.
+ */
 void sl_fwd_filter_remove(const struct sl_fwd_filter *filter, uint32_t queue);
+
+/* Waits for all such polls, on any interface: an RCU grace period, milliseconds. */
+void sl_fwd_filter_settle(void);
 
 #endif /* SLUICE_FWD_FILTER_H */

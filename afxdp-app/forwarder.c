@@ -8,7 +8,8 @@
  *   4. privileges reduced, then the workers started, so that they inherit the reduced set
  *
  * The end is the same backwards: the XSKMAPs forget the sockets (the rules' fallback takes
- * over), what is on the rings is still forwarded, the sockets are closed, the frames counted.
+ * over), NAPI polls that still saw them end, what is on the rings is forwarded, the frames are
+ * counted, the sockets closed.
  */
 #include "forwarder.h"
 
@@ -20,12 +21,22 @@
 #include <sys/resource.h>
 
 #include "lib/config.h"
-#include "log.h"
+#include "say.h"
 #include "privileges.h"
 #include "watch.h"
 
+/*
+ * The values of Documentation/networking/af_xdp.rst and its xdpsock sample; not tuned here. The
+ * time bounds one busy poll that finds nothing, the budget the packets that one brings.
+ */
 #define BUSY_POLL_US 20
 #define BUSY_POLL_BUDGET 64
+
+static int memory_say(const char *of)
+{
+	sl_fwd_say_error(of, "reserve memory", -ENOMEM, NULL);
+	return -ENOMEM;
+}
 
 const char *sl_fwd_end_name(const struct sl_fwd *fwd,
 			    const struct sl_fwd_port *port, char *text)
@@ -55,15 +66,15 @@ static int iface_open(struct sl_fwd *fwd, const char *name)
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
 		if (strcmp(fwd->ifaces[i].name, name))
 			continue;
-		fprintf(stderr,
-			"%s: wire: it is an end of more than one wire, or of both sides; "
-			"name each interface once\n",
-			name);
+		sl_fwd_say_of(
+			name,
+			"wire: it is an end of more than one wire, or of both sides; "
+			"name each interface once");
 		return -EDOM;
 	}
 	err = sl_fwd_iface_init(iface, name);
 	if (err) {
-		sl_fwd_log_error(
+		sl_fwd_say_error(
 			name, "find the interface", err,
 			"'ip link' lists those of this network namespace");
 		return err;
@@ -72,14 +83,17 @@ static int iface_open(struct sl_fwd *fwd, const char *name)
 	err = filter_open(iface);
 	if (err)
 		return err;
-	if (iface->rx_queues <= iface->filter.map_entries)
-		return 0;
-	fprintf(stderr,
-		"%s: cover the RX queues: %u are in use, the filter's xsks_map has %u; "
-		"'ethtool -L %s combined %u'\n",
-		name, iface->rx_queues, iface->filter.map_entries, name,
-		iface->filter.map_entries);
-	return -E2BIG;
+	if (iface->rx_queues > iface->filter.map_entries) {
+		sl_fwd_watch_filter_say(iface, iface->filter.program_id,
+					-E2BIG);
+		return -E2BIG;
+	}
+	err = sl_fwd_iface_promiscuous(iface);
+	if (err)
+		sl_fwd_say_error(name, "receive what is for other MACs", err,
+				 err == -EPERM ? "start it with CAP_NET_RAW" :
+						 NULL);
+	return err;
 }
 
 static int ifaces_open(struct sl_fwd *fwd)
@@ -88,7 +102,7 @@ static int ifaces_open(struct sl_fwd *fwd)
 
 	fwd->ifaces = calloc(2 * fwd->config->n_wires, sizeof(*fwd->ifaces));
 	if (!fwd->ifaces)
-		return -ENOMEM;
+		return memory_say("interfaces");
 	for (size_t w = 0; w < fwd->config->n_wires && !err; w++) {
 		err = iface_open(fwd, fwd->config->wires[w].a);
 		if (!err)
@@ -103,8 +117,12 @@ static int cpus_list(const struct sl_forwarder *config, int *list, int max)
 	cpu_set_t allowed;
 	int n = 0;
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed))
-		return -errno;
+	if (sched_getaffinity(0, sizeof(allowed), &allowed)) {
+		int err = -errno;
+
+		sl_fwd_say_error("workers", "read the CPUs allowed", err, NULL);
+		return err;
+	}
 	for (size_t i = 0; i < config->n_cpus && n < max; i++) {
 		char object[32];
 
@@ -113,7 +131,7 @@ static int cpus_list(const struct sl_forwarder *config, int *list, int max)
 		    CPU_ISSET(config->cpus[i], &allowed))
 			continue;
 		snprintf(object, sizeof(object), "CPU %u", config->cpus[i]);
-		sl_fwd_log_error(
+		sl_fwd_say_error(
 			object, "pin a worker", -EINVAL,
 			"it is offline or not allowed here; see 'taskset -cp $$'");
 		return -EDOM;
@@ -132,7 +150,7 @@ static int plan_make(struct sl_fwd *fwd, uint32_t cpus)
 	int err;
 
 	if (!wires)
-		return -ENOMEM;
+		return memory_say("plan");
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
 		wires[i / 2].rx[i % 2] = fwd->ifaces[i].rx_queues;
 		wires[i / 2].tx[i % 2] = fwd->ifaces[i].tx_queues;
@@ -140,11 +158,13 @@ static int plan_make(struct sl_fwd *fwd, uint32_t cpus)
 	err = sl_fwd_plan_init(&fwd->plan, wires, n, fwd->config->workers,
 			       cpus);
 	free(wires);
-	if (!err && fwd->config->workers > fwd->plan.workers)
-		sl_fwd_log(
+	if (err)
+		return memory_say("plan");
+	if (fwd->config->workers > fwd->plan.workers)
+		sl_fwd_say(
 			"workers: %u asked for, %u used; there are no more queues to share out",
 			fwd->config->workers, fwd->plan.workers);
-	return err;
+	return 0;
 }
 
 static int worker_alloc(struct sl_fwd *fwd, uint32_t w)
@@ -157,7 +177,7 @@ static int worker_alloc(struct sl_fwd *fwd, uint32_t w)
 		n += fwd->plan.ends[e].worker == w;
 	err = sl_fwd_worker_init(worker, n);
 	if (err) {
-		sl_fwd_log_error("UMEM", "reserve memory", err,
+		sl_fwd_say_error("UMEM", "reserve memory", err,
 				 "fewer workers or queues");
 		return err;
 	}
@@ -182,6 +202,20 @@ static int worker_alloc(struct sl_fwd *fwd, uint32_t w)
 	return 0;
 }
 
+/* Two that never sleep take turns of milliseconds, in which the other's rings overflow. */
+static void cpus_shared_say(const struct sl_fwd *fwd)
+{
+	for (uint32_t w = 1; w < fwd->n_workers; w++)
+		for (uint32_t v = 0; v < w; v++)
+			if (fwd->workers[v].cpu == fwd->workers[w].cpu) {
+				sl_fwd_say(
+					"poll busy: workers %u and %u spin on the same CPU %d and "
+					"hold each other up; use fewer workers or more CPUs",
+					v, w, fwd->workers[w].cpu);
+				return;
+			}
+}
+
 static int workers_alloc(struct sl_fwd *fwd)
 {
 	int cpus[CPU_SETSIZE] = { 0 };
@@ -196,13 +230,15 @@ static int workers_alloc(struct sl_fwd *fwd)
 	fwd->workers = calloc(fwd->plan.workers, sizeof(*fwd->workers));
 	fwd->end_port = calloc(fwd->plan.n_ends, sizeof(struct sl_fwd_port *));
 	if (!fwd->workers || !fwd->end_port)
-		return -ENOMEM;
+		return memory_say("workers");
 	fwd->n_workers = fwd->plan.workers;
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++) {
 		err = worker_alloc(fwd, w);
 		fwd->workers[w].cpu = cpus[w % (uint32_t)n];
 		fwd->workers[w].busy = fwd->config->poll == SL_POLL_BUSY;
 	}
+	if (!err && fwd->config->poll == SL_POLL_BUSY)
+		cpus_shared_say(fwd);
 	return err;
 }
 
@@ -259,10 +295,10 @@ static int sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
 	uint32_t failed = 0;
 	int err = sockets_try(fwd, worker, zerocopy, &failed, &operation);
 
-	if (err && failed && zerocopy == SL_ZC_AUTO &&
-	    worker->ports[0].xsk.zerocopy) {
+	if ((err == -EOPNOTSUPP || err == -EINVAL) && failed &&
+	    zerocopy == SL_ZC_AUTO && worker->ports[0].xsk.zerocopy) {
 		/* Sockets on one UMEM are of one mode: this queue cannot, so none does. */
-		sl_fwd_log(
+		sl_fwd_say(
 			"%s: zero-copy: %s; copy mode for all queues of the worker",
 			sl_fwd_end_name(fwd, &worker->ports[failed], object),
 			strerror(-err));
@@ -271,7 +307,7 @@ static int sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
 		err = sockets_try(fwd, worker, SL_ZC_OFF, &failed, &operation);
 	}
 	if (err)
-		sl_fwd_log_error(sl_fwd_end_name(fwd, &worker->ports[failed],
+		sl_fwd_say_error(sl_fwd_end_name(fwd, &worker->ports[failed],
 						 object),
 				 operation, err, open_remedy(err));
 	return err;
@@ -286,8 +322,9 @@ static void port_prepare(struct sl_fwd *fwd, struct sl_fwd_port *port)
 	if (fwd->config->poll != SL_POLL_BUSY)
 		return;
 	err = sl_xsk_busy_poll(&port->xsk, BUSY_POLL_US, BUSY_POLL_BUDGET);
+	port->busy_asked = !err;
 	if (err)
-		sl_fwd_log_error(
+		sl_fwd_say_error(
 			sl_fwd_end_name(fwd, port, object),
 			"prefer busy polling", err,
 			"start it with CAP_NET_ADMIN; spinning without it");
@@ -298,7 +335,7 @@ static void start_say(const struct sl_fwd *fwd)
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		const struct sl_fwd_port *port = fwd->end_port[e];
 
-		sl_fwd_log(
+		sl_fwd_say(
 			"%s queue %u -> %s queue %u: %s, worker %u on CPU %d",
 			fwd->ifaces[port->iface].name, port->queue,
 			fwd->ifaces[port->peer->iface].name, port->peer->queue,
@@ -313,14 +350,14 @@ static int workers_start(struct sl_fwd *fwd)
 	int err = sl_fwd_privileges_reduce();
 
 	if (err) {
-		sl_fwd_log_error("privileges", "give up capabilities", err,
+		sl_fwd_say_error("privileges", "give up capabilities", err,
 				 NULL);
 		return err;
 	}
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {
 		err = sl_fwd_worker_start(&fwd->workers[w]);
 		if (err) {
-			sl_fwd_log_error("worker", "start the thread", err,
+			sl_fwd_say_error("worker", "start the thread", err,
 					 NULL);
 			return err;
 		}
@@ -346,8 +383,13 @@ int sl_fwd_open(struct sl_fwd *fwd, const struct sl_forwarder *config)
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
 		port_prepare(fwd, fwd->end_port[e]);
 	sl_fwd_watch_links(fwd);
-	for (uint32_t i = 0; i < fwd->n_ifaces && !err; i++)
-		err = sl_fwd_watch_insert(fwd, i);
+	for (uint32_t i = 0; i < fwd->n_ifaces && !err; i++) {
+		err = sl_fwd_watch_insert(fwd, i, &fwd->ifaces[i].filter);
+		if (err)
+			sl_fwd_say_error(fwd->ifaces[i].name,
+					 "put the sockets into xsks_map", err,
+					 NULL);
+	}
 	if (err)
 		return err;
 	start_say(fwd);
@@ -363,40 +405,45 @@ void sl_fwd_refresh(struct sl_fwd *fwd)
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		struct sl_fwd_port *port = fwd->end_port[e];
 
-		if (port && port->xsk.fd >= 0 &&
-		    !sl_xsk_statistics(&port->xsk, &port->kernel))
-			port->kernel_known = true;
+		/* A failure leaves what was read last. */
+		if (port && port->xsk.fd >= 0)
+			sl_xsk_statistics(&port->xsk, &port->kernel);
 	}
 }
 
 /*
- * A frame that is still on its way out is with the kernel, and comes back with the socket's
- * end. So does what a zero-copy driver had taken for reception. In copy mode nothing holds
- * such a frame outside the rings, so one that is missing there was lost.
+ * What a zero-copy driver has taken, for reception or to send, comes back with the end of the
+ * socket. So does a frame to send on a port without a link. In copy mode nothing holds a
+ * frame for reception outside the rings, and one to send is back once the device has sent it:
+ * what is missing there after the drain is not accounted for.
  */
 static bool worker_account(const struct sl_fwd *fwd,
-			   const struct sl_fwd_worker *worker)
+			   struct sl_fwd_worker *worker)
 {
 	char object[SL_FWD_END_NAME];
 	bool whole = sl_umem_audit(&worker->umem);
 
 	if (!whole)
-		sl_fwd_log(
+		sl_fwd_say(
 			"worker on CPU %d: ledger: %llu frames came back that were not out",
 			worker->cpu,
 			(unsigned long long)worker->umem.violations);
 	for (uint32_t i = 0; i < worker->n_ports; i++) {
-		const struct sl_fwd_port *port = &worker->ports[i];
+		struct sl_fwd_port *port = &worker->ports[i];
 
-		if (port->tx_out)
-			sl_fwd_log(
-				"%s: %u frames were not sent when the socket was closed; is "
-				"the other end receiving?",
+		port->unsent = port->tx_out;
+		if (port->tx_out) {
+			sl_fwd_say(
+				"%s: %u frames were not sent within a second; is the other end "
+				"receiving?",
 				sl_fwd_end_name(fwd, port, object),
 				port->tx_out);
+			whole = whole && (port->xsk.zerocopy || port->down ||
+					  !port->link);
+		}
 		if (!port->fill_out || port->xsk.zerocopy)
 			continue;
-		sl_fwd_log("%s: %u frames of the fill ring are missing",
+		sl_fwd_say("%s: %u frames of the fill ring are missing",
 			   sl_fwd_end_name(fwd, port, object), port->fill_out);
 		whole = false;
 	}
@@ -415,10 +462,14 @@ bool sl_fwd_stop(struct sl_fwd *fwd)
 			sl_fwd_filter_remove(
 				&fwd->ifaces[fwd->end_port[e]->iface].filter,
 				fwd->end_port[e]->queue);
+	sl_fwd_filter_settle();
 	for (uint32_t w = 0; w < fwd->n_workers; w++)
 		sl_fwd_worker_stop(&fwd->workers[w]);
-	for (uint32_t w = 0; w < fwd->n_workers; w++)
-		sl_fwd_worker_drain(&fwd->workers[w]);
+	/* Which links are there decides what is waited for, and what is judged. */
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
+		sl_fwd_iface_check(&fwd->ifaces[i]);
+	sl_fwd_watch_links(fwd);
+	sl_fwd_workers_drain(fwd->workers, fwd->n_workers);
 	sl_fwd_refresh(fwd);
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {
 		sl_fwd_worker_reclaim(&fwd->workers[w]);
@@ -434,7 +485,7 @@ void sl_fwd_close(struct sl_fwd *fwd)
 		sl_fwd_worker_fini(&fwd->workers[w]);
 	}
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
-		sl_fwd_filter_close(&fwd->ifaces[i].filter);
+		sl_fwd_iface_close(&fwd->ifaces[i]);
 	sl_fwd_plan_fini(&fwd->plan);
 	free(fwd->end_port);
 	free(fwd->workers);

@@ -2,7 +2,7 @@
 /*
  * The forwarder whole: interfaces, plan, workers. All of this is the main thread's, and all
  * that needs a privilege is called from here: this is what the agent takes over when agent
- * and data plane become two processes. Failures are said (log.h) where they happen.
+ * and data plane become two processes. Failures are said (say.h) where they happen.
  */
 #ifndef SLUICE_FWD_FORWARDER_H
 #define SLUICE_FWD_FORWARDER_H

@@ -4,8 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -19,7 +21,26 @@ static int ethtool(int fd, const char *name, void *command)
 	return ioctl(fd, SIOCETHTOOL, &request) ? -errno : 0;
 }
 
-/* /sys shows the network namespace it was mounted in: ip netns exec mounts it anew. */
+/*
+ * /sys shows the network namespace it was mounted in; ip netns exec mounts it anew. An
+ * interface of that name in another namespace can have the same index only by chance.
+ */
+static bool sysfs_shows(const char *name)
+{
+	char path[64], text[16] = "";
+	bool shows = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/ifindex", name);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fgets(text, sizeof(text), file))
+		shows = strtoul(text, NULL, 10) == if_nametoindex(name);
+	fclose(file);
+	return shows;
+}
+
 static uint32_t queues_by_sysfs(const char *name, const char *prefix)
 {
 	char path[64];
@@ -27,6 +48,8 @@ static uint32_t queues_by_sysfs(const char *name, const char *prefix)
 	uint32_t n = 0;
 	DIR *dir;
 
+	if (!sysfs_shows(name))
+		return 1;
 	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
 	dir = opendir(path);
 	if (!dir)
@@ -68,7 +91,8 @@ static bool link_read(int fd, const char *name)
 
 int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
 {
-	struct sl_fwd_iface new = { .filter = { .map_fd = -1 } };
+	struct sl_fwd_iface new = { .filter = { .map_fd = -1 },
+				    .promisc_fd = -1 };
 
 	if (strlen(name) >= IF_NAMESIZE)
 		return -ENODEV;
@@ -83,6 +107,34 @@ int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
 	new.tx_queues = new.tx_queues_now;
 	*iface = new;
 	return 0;
+}
+
+int sl_fwd_iface_promiscuous(struct sl_fwd_iface *iface)
+{
+	struct packet_mreq request = { .mr_ifindex = iface->ifindex,
+				       .mr_type = PACKET_MR_PROMISC };
+	/* Protocol 0: it receives nothing. */
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request,
+		       sizeof(request))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	iface->promisc_fd = fd;
+	return 0;
+}
+
+void sl_fwd_iface_close(struct sl_fwd_iface *iface)
+{
+	sl_fwd_filter_close(&iface->filter);
+	if (iface->promisc_fd >= 0)
+		close(iface->promisc_fd);
+	iface->promisc_fd = -1;
 }
 
 void sl_fwd_iface_check(struct sl_fwd_iface *iface)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * An interface of a wire: who it is, how many queues it has, whether it can carry packets,
- * and its filter. Main thread. No capability is needed except for the filter.
+ * and its filter. Main thread. No capability is needed except where it is said.
  */
 #ifndef SLUICE_FWD_IFACE_H
 #define SLUICE_FWD_IFACE_H
@@ -17,6 +17,7 @@ struct sl_fwd_iface {
 	int ifindex;
 	uint32_t rx_queues, tx_queues; /* in use, as of the start */
 	struct sl_fwd_filter filter;
+	int promisc_fd; /* owned; -1: none */
 	/* As of the last sl_fwd_iface_check(). */
 	bool up; /* administratively up and with a carrier */
 	bool gone; /* was deleted, or moved to another network namespace; for good */
@@ -25,8 +26,23 @@ struct sl_fwd_iface {
 	bool told_down, told_queues, told_filter;
 };
 
-/* 0 or -errno (-ENODEV: no such interface). The filter is not looked for. */
+/*
+ * 0 or -errno (-ENODEV: no such interface). The filter is not looked for. A device that does
+ * not tell its channels by ethtool is counted in /sys, if that shows this network namespace
+ * (under `ip netns exec` it does); else it is taken to have one queue.
+ */
 int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name);
+
+/*
+ * Has the interface receive all frames, as a wire is not who they are addressed to: a NIC
+ * drops unicast for other MACs before XDP sees it. The kernel takes that back when the
+ * socket in promisc_fd is closed, so also when this process is killed. Needs CAP_NET_RAW.
+ * 0 or -errno.
+ */
+int sl_fwd_iface_promiscuous(struct sl_fwd_iface *iface);
+
+/* Filter and promiscuous mode; what holds neither is fine. */
+void sl_fwd_iface_close(struct sl_fwd_iface *iface);
 
 /* Looks at the interface again. */
 void sl_fwd_iface_check(struct sl_fwd_iface *iface);

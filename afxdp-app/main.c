@@ -11,7 +11,7 @@
 #include "forwarder.h"
 #include "lib/config.h"
 #include "lib/log.h"
-#include "log.h"
+#include "say.h"
 #include "options.h"
 #include "signals.h"
 #include "stats.h"
@@ -40,10 +40,8 @@ static int config_read(const char *path, struct sl_config **config)
 	sl_diags_print(&diags, stderr);
 	sl_diags_fini(&diags);
 	if (!err && !new->forwarder.n_wires) {
-		fprintf(stderr,
-			"%s: read the forwarder: there is no wire; "
-			"add 'forwarder { wire IF IF }'\n",
-			path);
+		sl_fwd_say_of(path, "read the forwarder: there is no wire; "
+				    "add 'forwarder { wire IF IF }'");
 		err = -EINVAL;
 	}
 	if (err) {
@@ -62,7 +60,7 @@ static void stats_print(struct sl_fwd *fwd,
 	sl_fwd_refresh(fwd);
 	err = sl_fwd_stats_print(fwd, options->json, accounted, stdout);
 	if (err)
-		sl_fwd_log_error("standard output", "print statistics", err,
+		sl_fwd_say_error("standard output", "print statistics", err,
 				 NULL);
 }
 
@@ -112,7 +110,7 @@ static int run(const struct sl_config *config,
 	int err = sl_fwd_signals_open(&signals);
 
 	if (err) {
-		sl_fwd_log_error("signals", "take over", err, NULL);
+		sl_fwd_say_error("signals", "take over", err, NULL);
 		return EXIT_SYSTEM;
 	}
 	err = sl_fwd_open(&fwd, &config->forwarder);
@@ -123,7 +121,7 @@ static int run(const struct sl_config *config,
 		bool whole = sl_fwd_stop(&fwd);
 
 		if (!left)
-			sl_fwd_log("every interface is gone");
+			sl_fwd_say("every interface is gone");
 		stats_print(&fwd, options, whole);
 		if (left && whole)
 			status = EXIT_DONE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A port: one RX and one TX queue of an interface as the worker sees it. The worker's own
- * verbs are rx_burst, tx_burst, reap, refill and kick; none waits longer than it says, none
- * allocates. What the kernel must be told goes through `wake`, so that a test (and later
+ * verbs are rx_burst, tx_burst, reap, refill, kick and rx_wake; none waits longer than it
+ * says, none allocates. What the kernel must be told goes through `wake`, so that a test (and later
  * another back end) can stand in for it.
  *
  * Threads: the verbs belong to the worker. Counters have one writer and may be read by any
@@ -18,8 +18,10 @@
 #include "xsk.h"
 
 /*
- * Packets handled at once: large enough to spread a system call and the ring's barriers
- * thin, small enough that the descriptors stay in the first-level cache.
+ * Packets handled at once. Not measured: 64 is the burst of design.md and of DPDK's and the
+ * kernel's loops (NAPI_POLL_WEIGHT). Larger spreads the rings' barriers thinner and makes the
+ * other ports of the worker wait longer; the descriptors of one are 1 KB, so they stay in
+ * the first-level cache.
  */
 #define SL_BURST 64u
 
@@ -45,9 +47,14 @@ enum sl_fwd_drop {
 struct sl_fwd_counters {
 	uint64_t rx_packets, rx_bytes;
 	uint64_t tx_packets, tx_bytes; /* put on the TX ring */
-	uint64_t tx_refused; /* of these, dropped by the kernel in copy mode (no carrier) */
+	/*
+	 * Of these, dropped by the kernel in copy mode (no carrier), as far as our kicks were
+	 * told: ppoll() sends, too, and says nothing. A lower bound.
+	 */
+	uint64_t tx_refused;
 	uint64_t drops[SL_FWD_DROP_COUNT];
-	uint64_t wake_tx, wake_rx; /* system calls */
+	uint64_t wake_tx;    /* system calls */
+	uint64_t idle_polls; /* the same: busy polls of an empty RX ring */
 };
 
 struct sl_fwd_port;
@@ -68,15 +75,19 @@ struct sl_fwd_port {
 	uint32_t tx_out;   /* frames in TX that were given to this port */
 	uint64_t pending_since_ns; /* first unkicked descriptor; 0: none */
 	uint64_t quiet_until_ns; /* no TX kick before: the last one achieved nothing */
-	bool down;		 /* the kernel said so at the last kick */
+	uint64_t rx_quiet_until_ns; /* no RX wakeup before */
+	bool stalled;	/* the last kick achieved nothing, with all its calls */
+	bool rx_idle;	/* the last rx_burst found nothing */
+	bool down;	/* the kernel said so at the last kick */
 	bool link;	/* atomic: the main thread sees a link and a TX queue */
 	bool busy_poll; /* atomic: drive NAPI from here */
 	struct sl_fwd_counters count;
 	/* For the main thread and the statistics. */
 	uint32_t iface; /* index among the forwarder's interfaces */
 	uint32_t queue;
+	bool busy_asked; /* the kernel took the socket options of busy polling */
 	uint32_t napi_id;
-	bool kernel_known;
+	uint32_t unsent;	      /* frames in TX when it had ended */
 	struct xdp_statistics kernel; /* as last read */
 };
 
@@ -115,12 +126,22 @@ void sl_fwd_port_refill(struct sl_fwd_port *port);
 /* Descriptors on the TX ring that the kernel has not taken. */
 uint32_t sl_fwd_port_pending(const struct sl_fwd_port *port);
 
-/* Has the kernel send what is pending, with a bounded number of calls. */
+/* Has the kernel send what is pending, with a bounded number of calls; reaps meanwhile. */
 void sl_fwd_port_kick(struct sl_fwd_port *port, uint64_t now_ns);
 
 /*
- * After sl_xsk_shut(): reads the four rings and frees every frame found there. What is left
- * in fill_out and tx_out is what the kernel held outside its rings.
+ * Wakes a driver that found the fill ring empty and waits to be told of new frames; drives
+ * NAPI where busy polling is on and the last rx_burst found nothing. At most one system
+ * call; true if there was one.
+ */
+bool sl_fwd_port_rx_wake(struct sl_fwd_port *port, uint64_t now_ns);
+
+/*
+ * When no packet is directed to the socket any more (sl_fwd_filter_remove() and
+ * sl_fwd_filter_settle()) and the worker has ended: reads the four rings and frees every
+ * frame found there. What is left in fill_out and tx_out is what the kernel held outside its
+ * rings. A zero-copy driver may still take frames off the fill ring, so none of the frames is
+ * given to a ring again: what follows is sl_xsk_close().
  */
 void sl_fwd_port_reclaim(struct sl_fwd_port *port);
 

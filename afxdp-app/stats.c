@@ -23,24 +23,32 @@ static const char *const drop_text[SL_FWD_DROP_COUNT] = {
 
 struct calls {
 	uint64_t poll, send, recv, packets;
+	uint64_t idle_polls; /* of recv */
 };
 
 static struct calls worker_calls(const struct sl_fwd_worker *worker)
 {
-	struct calls calls = { .poll = sl_count_read(&worker->count_poll),
-			       .recv = sl_count_read(&worker->count_wake_rx) };
+	struct calls calls = { .poll = sl_count_read(&worker->count_poll) };
 
 	for (uint32_t i = 0; i < worker->n_ports; i++) {
 		calls.send += sl_count_read(&worker->ports[i].count.wake_tx);
+		calls.idle_polls +=
+			sl_count_read(&worker->ports[i].count.idle_polls);
 		calls.packets +=
 			sl_count_read(&worker->ports[i].count.tx_packets);
 	}
+	/* Read last, and still it may be one behind its part. */
+	calls.recv = sl_count_read(&worker->count_wake_rx);
+	if (calls.idle_polls > calls.recv)
+		calls.idle_polls = calls.recv;
 	return calls;
 }
 
 static double calls_per_packet(const struct calls *calls)
 {
-	uint64_t sum = calls->poll + calls->send + calls->recv;
+	/* A worker that spins makes idle polls at its own pace, not the packets'. */
+	uint64_t sum =
+		calls->poll + calls->send + calls->recv - calls->idle_polls;
 
 	return calls->packets ? (double)sum / (double)calls->packets : 0.0;
 }
@@ -48,13 +56,13 @@ static double calls_per_packet(const struct calls *calls)
 bool sl_fwd_stats_accounted(const struct sl_fwd *fwd)
 {
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {
-		uint32_t count[SL_FRAME_STATES];
+		struct sl_fwd_frames frames;
 		uint64_t sum = 0;
 
-		sl_fwd_worker_ledger(&fwd->workers[w], count);
+		sl_fwd_worker_ledger(&fwd->workers[w], &frames);
 		for (int s = 0; s < SL_FRAME_STATES; s++)
-			sum += count[s];
-		if (sum != fwd->workers[w].umem.frames)
+			sum += frames.count[s];
+		if (sum != fwd->workers[w].umem.frames || frames.violations)
 			return false;
 	}
 	return true;
@@ -77,6 +85,7 @@ static json_t *port_json(const struct sl_fwd *fwd,
 	put(tx, "packets", sl_count_read(&count->tx_packets));
 	put(tx, "bytes", sl_count_read(&count->tx_bytes));
 	put(tx, "refused", sl_count_read(&count->tx_refused));
+	put(tx, "unsent", port->unsent);
 	for (int d = 0; d < SL_FWD_DROP_COUNT; d++)
 		put(drops, drop_text[d], sl_count_read(&count->drops[d]));
 #define X(name) put(kernel, #name, port->kernel.name);
@@ -114,13 +123,13 @@ static json_t *worker_json(const struct sl_fwd *fwd, uint32_t w)
 	json_t *frames = json_object(), *system = json_object(),
 	       *object = json_object();
 	json_t *queues = json_array(), *ports = json_array();
-	uint32_t count[SL_FRAME_STATES];
+	struct sl_fwd_frames ledger;
 
-	sl_fwd_worker_ledger(worker, count);
+	sl_fwd_worker_ledger(worker, &ledger);
 	put(frames, "total", worker->umem.frames);
 	for (int s = 0; s < SL_FRAME_STATES; s++)
 		put(frames, sl_frame_state_text((enum sl_frame_state)s),
-		    count[s]);
+		    ledger.count[s]);
 	put(system, "poll", calls.poll);
 	put(system, "send", calls.send);
 	put(system, "recv", calls.recv);
@@ -136,6 +145,8 @@ static json_t *worker_json(const struct sl_fwd *fwd, uint32_t w)
 	put(object, "cpu", (uint64_t)worker->cpu);
 	json_object_set_new(object, "queues", queues);
 	json_object_set_new(object, "frames", frames);
+	put(object, "violations", ledger.violations);
+	put(object, "idle_polls", calls.idle_polls);
 	json_object_set_new(object, "syscalls", system);
 	json_object_set_new(object, "syscalls_per_packet",
 			    json_real(calls_per_packet(&calls)));
@@ -179,6 +190,8 @@ static void port_text(const struct sl_fwd *fwd, const struct sl_fwd_port *port,
 	if (sl_count_read(&count->tx_refused))
 		fprintf(out, " (%llu refused)",
 			(unsigned long long)sl_count_read(&count->tx_refused));
+	if (port->unsent)
+		fprintf(out, " (%u unsent)", port->unsent);
 	fprintf(out, "%s%s\n    drops:", port->link ? "" : ", link down",
 		port->busy_poll ? ", busy polling" : "");
 	for (int d = 0; d < SL_FWD_DROP_COUNT; d++)
@@ -197,9 +210,9 @@ static void print_text(const struct sl_fwd *fwd, bool accounted, FILE *out)
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {
 		const struct sl_fwd_worker *worker = &fwd->workers[w];
 		struct calls calls = worker_calls(worker);
-		uint32_t count[SL_FRAME_STATES];
+		struct sl_fwd_frames frames;
 
-		sl_fwd_worker_ledger(worker, count);
+		sl_fwd_worker_ledger(worker, &frames);
 		fprintf(out,
 			"worker %u on CPU %d: system calls: poll %llu send %llu recv %llu, "
 			"%.4f a packet\n",
@@ -211,7 +224,10 @@ static void print_text(const struct sl_fwd *fwd, bool accounted, FILE *out)
 		for (int s = 0; s < SL_FRAME_STATES; s++)
 			fprintf(out, "%s %s %u", s ? " +" : "",
 				sl_frame_state_text((enum sl_frame_state)s),
-				count[s]);
+				frames.count[s]);
+		if (frames.violations)
+			fprintf(out, ", violations %llu",
+				(unsigned long long)frames.violations);
 		fputc('\n', out);
 		for (uint32_t i = 0; i < worker->n_ports; i++)
 			port_text(fwd, &worker->ports[i], out);

@@ -33,7 +33,8 @@
 /*
  * One page a frame. XDP without fragments takes at most 4096 - 256 (headroom) - 320
  * (skb_shared_info) = 3520 bytes, so whatever a linear filter passes fits; with 2048 a
- * frame over 1792 bytes would vanish into rx_dropped. Every zero-copy driver takes it.
+ * frame over 1792 bytes would vanish into rx_dropped. It is also the largest chunk of a UMEM
+ * in pages of 4096 bytes. A driver that refuses the size refuses zero-copy at bind().
  */
 #define SL_FRAME_SHIFT 12
 #define SL_FRAME_BYTES (1u << SL_FRAME_SHIFT)

@@ -11,29 +11,22 @@
 
 #include "forwarder.h"
 #include "lib/config.h"
-#include "log.h"
+#include "say.h"
 #include "privileges.h"
 
-int sl_fwd_watch_insert(struct sl_fwd *fwd, uint32_t iface)
+int sl_fwd_watch_insert(const struct sl_fwd *fwd, uint32_t iface,
+			const struct sl_fwd_filter *filter)
 {
-	char object[SL_FWD_END_NAME];
+	int err = 0;
 
-	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
-		struct sl_fwd_port *port = fwd->end_port[e];
-		int err;
+	for (uint32_t e = 0; e < fwd->plan.n_ends && !err; e++) {
+		const struct sl_fwd_port *port = fwd->end_port[e];
 
-		if (port->iface != iface || !fwd->plan.ends[e].receives)
-			continue;
-		err = sl_fwd_filter_insert(&fwd->ifaces[iface].filter,
-					   port->queue, port->xsk.fd);
-		if (err) {
-			sl_fwd_log_error(sl_fwd_end_name(fwd, port, object),
-					 "put the socket into xsks_map", err,
-					 NULL);
-			return err;
-		}
+		if (port->iface == iface && fwd->plan.ends[e].receives)
+			err = sl_fwd_filter_insert(filter, port->queue,
+						   port->xsk.fd);
 	}
-	return 0;
+	return err;
 }
 
 void sl_fwd_watch_links(struct sl_fwd *fwd)
@@ -56,11 +49,14 @@ void sl_fwd_watch_napi(struct sl_fwd *fwd)
 		struct sl_fwd_port *port = fwd->end_port[e];
 		uint32_t id = port->xsk.fd < 0 ? 0 : sl_xsk_napi_id(&port->xsk);
 
+		if (!port->busy_asked)
+			continue; /* said when it was refused */
 		if (id && id != port->napi_id)
-			sl_fwd_log("%s: busy polling NAPI instance %u",
-				   sl_fwd_end_name(fwd, port, object), id);
+			sl_fwd_say(
+				"%s: busy polling asked for on NAPI instance %u",
+				sl_fwd_end_name(fwd, port, object), id);
 		else if (!id && !fwd->told_napi)
-			sl_fwd_log(
+			sl_fwd_say(
 				"busy polling not engaged: no NAPI id on %s; spinning on the "
 				"rings",
 				sl_fwd_end_name(fwd, port, object));
@@ -73,7 +69,7 @@ void sl_fwd_watch_napi(struct sl_fwd *fwd)
 static void link_say(struct sl_fwd_iface *iface)
 {
 	if (iface->gone) {
-		sl_fwd_log(
+		sl_fwd_say(
 			"%s: the interface is gone; its packets are dropped and counted, "
 			"restart the forwarder when it is back",
 			iface->name);
@@ -82,7 +78,7 @@ static void link_say(struct sl_fwd_iface *iface)
 	if (iface->up == !iface->told_down)
 		return;
 	iface->told_down = !iface->up;
-	sl_fwd_log("%s: link %s", iface->name,
+	sl_fwd_say("%s: link %s", iface->name,
 		   iface->up ? "up" :
 			       "down; packets for it are dropped and counted");
 }
@@ -93,7 +89,7 @@ static void queues_say(struct sl_fwd_iface *iface)
 		       iface->tx_queues_now != iface->tx_queues;
 
 	if (changed && !iface->told_queues)
-		sl_fwd_log(
+		sl_fwd_say(
 			"%s: queues changed from %u RX, %u TX to %u RX, %u TX; restart the "
 			"forwarder to cover them",
 			iface->name, iface->rx_queues, iface->tx_queues,
@@ -107,23 +103,34 @@ void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
 	char operation[64];
 
 	if (err == -ENOENT) {
-		fprintf(stderr,
-			"%s: find the filter: no XDP program is attached, so nothing is forwarded "
-			"from here; attach one with 'sluice apply FILE'\n",
-			iface->name);
+		sl_fwd_say_of(
+			iface->name,
+			"find the filter: no XDP program is attached, so nothing is forwarded "
+			"from here; attach one with 'sluice apply FILE'");
 		return;
 	}
 	if (err == -ENOKEY) {
-		fprintf(stderr,
-			"%s: find the filter: XDP program %u has no map xsks_map; detach it, then "
-			"'sluice apply FILE'\n",
-			iface->name, program_id);
+		sl_fwd_say_of(
+			iface->name,
+			"find the filter: XDP program %u has no map xsks_map; detach it, then "
+			"'sluice apply FILE'",
+			program_id);
+		return;
+	}
+	if (err == -E2BIG) {
+		sl_fwd_say_of(
+			iface->name,
+			"cover the RX queues: %u are in use, xsks_map of XDP program %u has "
+			"fewer entries; lower them ('ethtool -L %s combined N')",
+			iface->rx_queues, program_id, iface->name);
 		return;
 	}
 	snprintf(operation, sizeof(operation),
 		 "find the filter (XDP program %u)", program_id);
-	sl_fwd_log_error(iface->name, operation, err,
-			 err == -EPERM ? "start it with CAP_SYS_ADMIN" : NULL);
+	sl_fwd_say_error(iface->name, operation, err,
+			 err == -EPERM	? "start it with CAP_SYS_ADMIN" :
+			 err == -EAGAIN ? "it is being replaced; try again" :
+					  NULL);
 }
 
 /* The program on the interface is not the one we know: find its XSKMAP. */
@@ -145,14 +152,18 @@ static int filter_follow(struct sl_fwd *fwd, uint32_t i, uint32_t program_id)
 		sl_fwd_filter_close(&filter);
 		return 0;
 	}
+	/* Only then is it ours: what fails here is tried again at the next look. */
+	err = sl_fwd_watch_insert(fwd, i, &filter);
+	if (err) {
+		sl_fwd_filter_close(&filter);
+		return err;
+	}
 	sl_fwd_filter_close(&iface->filter);
 	iface->filter = filter;
-	err = sl_fwd_watch_insert(fwd, i);
-	if (!err)
-		sl_fwd_log(
-			"%s: the filter was attached anew (program %u); sockets inserted",
-			iface->name, filter.program_id);
-	return err;
+	sl_fwd_say(
+		"%s: the filter was attached anew (program %u); sockets inserted",
+		iface->name, filter.program_id);
+	return 0;
 }
 
 static void filter_watch(struct sl_fwd *fwd, uint32_t i)
@@ -166,6 +177,9 @@ static void filter_watch(struct sl_fwd *fwd, uint32_t i)
 		return;
 	}
 	err = program_id ? filter_follow(fwd, i, program_id) : -ENOENT;
+	/* In the middle of a reload: the next look will find the new one. */
+	if (err == -EAGAIN)
+		return;
 	if (err && !iface->told_filter)
 		sl_fwd_watch_filter_say(iface, program_id, err);
 	iface->told_filter = err;

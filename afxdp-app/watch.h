@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct sl_fwd;
+struct sl_fwd_filter;
 struct sl_fwd_iface;
 
 /*
@@ -15,10 +16,14 @@ struct sl_fwd_iface;
  */
 bool sl_fwd_watch(struct sl_fwd *fwd);
 
-/* Puts the sockets of interface `iface` into its filter's XSKMAP. 0 or -errno, said. */
-int sl_fwd_watch_insert(struct sl_fwd *fwd, uint32_t iface);
+/*
+ * Puts the sockets of interface `iface` into the filter's XSKMAP. 0 or -errno (-E2BIG: the map
+ * has not as many entries); then some of them may be in it.
+ */
+int sl_fwd_watch_insert(const struct sl_fwd *fwd, uint32_t iface,
+			const struct sl_fwd_filter *filter);
 
-/* Says why sl_fwd_filter_open() failed for the program (0: none) on this interface. */
+/* Says why sl_fwd_filter_open() or sl_fwd_watch_insert() failed for the program (0: none) on this interface. */
 void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
 			     uint32_t program_id, int err);
 
@@ -26,8 +31,8 @@ void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
 void sl_fwd_watch_links(struct sl_fwd *fwd);
 
 /*
- * Busy polling is driven, and claimed, where the kernel names a NAPI instance; where it does
- * not, that is said once.
+ * Busy polling is driven, and said to be asked for, where the kernel took the socket options
+ * and names a NAPI instance; where it names none, that is said once.
  */
 void sl_fwd_watch_napi(struct sl_fwd *fwd);
 

@@ -22,17 +22,27 @@
 
 #include "privileges.h"
 
+/* A few holds long; a shorter one takes a burst for load, a longer one notices load later. */
 #define WINDOW_NS 1000000ull
+/*
+ * From the target of at most 1/16 system calls a packet: 64 packets a millisecond are 16 in
+ * HOLD_NS. Doubling HOLD_NS halves the calls at the threshold and adds as much latency.
+ */
 #define LOAD_PER_MS 64u
-/* 64 packets a millisecond are 16 in 250 us; doubling it halves the calls, adds 250 us. */
 #define HOLD_NS 250000ull
 /* As many as a round brings: waiting for more saves little, a call is 1/64 a packet by now. */
 #define KICK_BATCH SL_BURST
-/* The longest sleep: bounds how late a lost wakeup or an unsent tail is found. */
+/*
+ * The longest sleep: bounds how late a lost wakeup or an unsent tail is found. A guess; it
+ * costs ten wakeups a second of an idle worker.
+ */
 #define SLEEP_NS 100000000l
-/* The same while something is still to be sent. */
+/* The same while something is still to be sent: half of what a full TX ring lasts at 1 Mpps. */
 #define SLEEP_PENDING_NS 1000000l
+/* How long an operator waits for a stop at most; a device sends a full ring in far less. */
 #define DRAIN_NS 1000000000ull
+/* Between the rounds of that: a burst each, so all RX rings are emptied in about 10 ms. */
+#define DRAIN_PAUSE_NS 200000l
 
 static uint64_t clock_ns(void)
 {
@@ -91,13 +101,15 @@ static void ledger_publish(struct sl_fwd_worker *worker)
 	__atomic_store_n(&ledger->sequence, sequence + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	for (int s = 0; s < SL_FRAME_STATES; s++)
-		__atomic_store_n(&ledger->count[s], worker->umem.count[s],
-				 __ATOMIC_RELAXED);
+		__atomic_store_n(&ledger->frames.count[s],
+				 worker->umem.count[s], __ATOMIC_RELAXED);
+	__atomic_store_n(&ledger->frames.violations, worker->umem.violations,
+			 __ATOMIC_RELAXED);
 	__atomic_store_n(&ledger->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
 void sl_fwd_worker_ledger(const struct sl_fwd_worker *worker,
-			  uint32_t count[SL_FRAME_STATES])
+			  struct sl_fwd_frames *frames)
 {
 	const struct sl_fwd_ledger *ledger = &worker->ledger;
 	uint32_t before, after;
@@ -106,8 +118,10 @@ void sl_fwd_worker_ledger(const struct sl_fwd_worker *worker,
 	do {
 		before = __atomic_load_n(&ledger->sequence, __ATOMIC_ACQUIRE);
 		for (int s = 0; s < SL_FRAME_STATES; s++)
-			count[s] = __atomic_load_n(&ledger->count[s],
-						   __ATOMIC_RELAXED);
+			frames->count[s] = __atomic_load_n(
+				&ledger->frames.count[s], __ATOMIC_RELAXED);
+		frames->violations = __atomic_load_n(&ledger->frames.violations,
+						     __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		after = __atomic_load_n(&ledger->sequence, __ATOMIC_RELAXED);
 	} while (before != after || before & 1);
@@ -133,14 +147,9 @@ static void port_serve(struct sl_fwd_worker *worker, struct sl_fwd_port *port,
 		sl_fwd_port_kick(port, now_ns);
 	sl_fwd_port_reap(port);
 	sl_fwd_port_refill(port);
-	if (xsk_ring_prod__needs_wakeup(&port->xsk.fill) ||
-	    __atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED)) {
-		/* ppoll() does this for a worker that sleeps. */
-		if (!worker->busy)
-			return;
-		port->wake->rx(port);
+	/* In every poll mode: a worker with packets on another port does not get to ppoll(). */
+	if (sl_fwd_port_rx_wake(port, now_ns))
 		sl_count_add(&worker->count_wake_rx, 1);
-	}
 }
 
 static void load_measure(struct sl_fwd_worker *worker, uint32_t packets,
@@ -253,54 +262,62 @@ int sl_fwd_worker_start(struct sl_fwd_worker *worker)
 
 void sl_fwd_worker_stop(struct sl_fwd_worker *worker)
 {
-	uint64_t one = 1;
-
 	if (!worker->started)
 		return;
 	__atomic_store_n(&worker->stop, true, __ATOMIC_RELAXED);
-	/* An eventfd at its maximum is readable as well, so a failure here is none. */
-	if (write(worker->stop_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		worker->polls[worker->n_ports].fd = -1;
+	/* Only shortens a sleep, so a failure costs SLEEP_NS at most. */
+	eventfd_write(worker->stop_fd, 1);
 	pthread_join(worker->thread, NULL);
 	worker->started = false;
 }
 
-static bool tx_idle(const struct sl_fwd_worker *worker)
+/*
+ * An empty ring is waited for even without a carrier, where the kernel refuses the frames one
+ * by one: before Linux 6.17 the consumer tells which were taken only when it was emptied.
+ */
+static bool port_drained(const struct sl_fwd_port *port)
 {
-	for (uint32_t i = 0; i < worker->n_ports; i++) {
-		const struct sl_fwd_port *port = &worker->ports[i];
-
-		if (port->tx_out && !port->down && port->link)
-			return false;
-	}
-	return true;
+	if (port->down)
+		return true;
+	return !sl_fwd_port_pending(port) && (!port->tx_out || !port->link);
 }
 
-void sl_fwd_worker_drain(struct sl_fwd_worker *worker)
+static bool worker_drained(struct sl_fwd_worker *worker, uint64_t now_ns)
 {
-	uint64_t end_ns = clock_ns() + DRAIN_NS;
-	uint64_t now_ns;
+	uint32_t packets;
 
 	if (!worker->ports)
-		return;
+		return true;
 	worker->loaded = false;
-	do {
+	packets = sl_fwd_worker_round(worker, now_ns);
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		if (!port_drained(&worker->ports[i]))
+			return false;
+	return !packets;
+}
+
+void sl_fwd_workers_drain(struct sl_fwd_worker *workers, uint32_t n)
+{
+	uint64_t now_ns = clock_ns(), end_ns = now_ns + DRAIN_NS;
+
+	for (;;) {
+		bool drained = true;
+
+		for (uint32_t w = 0; w < n; w++)
+			drained = worker_drained(&workers[w], now_ns) &&
+				  drained;
 		now_ns = clock_ns();
-		if (sl_fwd_worker_round(worker, now_ns))
-			continue;
-		if (tx_idle(worker))
-			break;
-		nanosleep(&(struct timespec){ .tv_nsec = SLEEP_PENDING_NS },
+		if (drained || now_ns >= end_ns)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = DRAIN_PAUSE_NS },
 			  NULL);
-	} while (now_ns < end_ns);
+	}
 }
 
 void sl_fwd_worker_reclaim(struct sl_fwd_worker *worker)
 {
 	for (uint32_t i = 0; i < worker->n_ports; i++)
-		sl_xsk_shut(&worker->ports[i].xsk);
-	for (uint32_t i = 0; i < worker->n_ports; i++)
-		if (worker->ports[i].xsk.map[0].addr)
+		if (worker->ports[i].xsk.rx.ring)
 			sl_fwd_port_reclaim(&worker->ports[i]);
 	ledger_publish(worker);
 }

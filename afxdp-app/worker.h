@@ -15,10 +15,15 @@
 #include "port.h"
 #include "umem.h"
 
-/* The ledger as of the end of one round of the worker, so that the counts add up. */
+/* Of one moment, the end of a round of the worker, so that the counts add up. */
+struct sl_fwd_frames {
+	uint32_t count[SL_FRAME_STATES];
+	uint64_t violations;
+};
+
 struct sl_fwd_ledger {
 	uint32_t sequence; /* odd while the worker writes */
-	uint32_t count[SL_FRAME_STATES];
+	struct sl_fwd_frames frames;
 };
 
 struct sl_fwd_worker {
@@ -50,12 +55,13 @@ int sl_fwd_worker_start(struct sl_fwd_worker *worker);
 void sl_fwd_worker_stop(struct sl_fwd_worker *worker);
 
 /*
- * After the stop, and after the XSKMAPs forgot the sockets: forwards what is still on the RX
- * rings and waits for the completions, together at most about a second.
+ * After all were stopped, and after the XSKMAPs forgot the sockets: forwards what is still on
+ * the RX rings, has the TX rings sent and waits for the completions, all workers together at
+ * most about a second. Ports that are down are not waited for, nor, without a link, completions.
  */
-void sl_fwd_worker_drain(struct sl_fwd_worker *worker);
+void sl_fwd_workers_drain(struct sl_fwd_worker *workers, uint32_t n);
 
-/* Closes the sockets and takes the frames back; says with sl_umem_audit() how that went. */
+/* Takes the frames on the rings back (sl_fwd_port_reclaim()); the sockets stay open. */
 void sl_fwd_worker_reclaim(struct sl_fwd_worker *worker);
 
 /* Unmaps and frees; a worker that was only zeroed is fine. */
@@ -66,6 +72,6 @@ uint32_t sl_fwd_worker_round(struct sl_fwd_worker *worker, uint64_t now_ns);
 
 /* A copy of the ledger from one moment. Any thread. */
 void sl_fwd_worker_ledger(const struct sl_fwd_worker *worker,
-			  uint32_t count[SL_FRAME_STATES]);
+			  struct sl_fwd_frames *frames);
 
 #endif /* SLUICE_FWD_WORKER_H */

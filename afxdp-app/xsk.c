@@ -17,9 +17,16 @@
 
 /* What one sendto() sends where the option above is not there (net/xdp/xsk.c). */
 #define TX_BATCH_DEFAULT 32u
-/* Where it is: two bursts. More saves no measurable time, as the call is 1/128 of it. */
+/*
+ * Where it is: two bursts, since a worker that was held up finds more than KICK_BATCH pending.
+ * A guess: at 32 a burst takes two calls, above 128 hardly any kick has as much to send.
+ */
 #define TX_BATCH_WANTED 128u
 
+/*
+ * A guess: the end of a socket waits for RCU grace periods and, in zero-copy mode, for the
+ * driver to restart the queue. More only delays the refusal where another program holds it.
+ */
 #define BIND_TRIES 100
 #define BIND_PAUSE_NS 20000000L /* 100 times 20 ms: 2 s */
 
@@ -219,21 +226,14 @@ err_close:
 	return err;
 }
 
-void sl_xsk_shut(struct sl_xsk *xsk)
+void sl_xsk_close(struct sl_xsk *xsk)
 {
 	if (xsk->fd >= 0)
 		close(xsk->fd);
-	xsk->fd = -1;
-}
-
-void sl_xsk_close(struct sl_xsk *xsk)
-{
-	sl_xsk_shut(xsk);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 4; i++)
 		if (xsk->map[i].addr)
 			munmap(xsk->map[i].addr, xsk->map[i].bytes);
-		xsk->map[i].addr = NULL;
-	}
+	*xsk = (struct sl_xsk){ .fd = -1 };
 }
 
 int sl_xsk_busy_poll(const struct sl_xsk *xsk, uint32_t poll_us,

@@ -19,8 +19,9 @@
 struct sl_umem;
 
 /*
- * Entries of each ring. 2048 holds 2 ms at 1 Mpps, which is how long a worker on a shared
- * CPU is off it now and then; more of them costs cache and TLB (a frame is a page).
+ * Entries of each ring. A guess, and libxdp's default: 2048 holds 2 ms at 1 Mpps, so
+ * a worker that is off its CPU for as long loses nothing. More of them costs cache and TLB (a
+ * frame is a page) and memory: 16 MiB a port as it is.
  */
 #define SL_XSK_RING 2048u
 
@@ -60,12 +61,10 @@ int sl_xsk_open(struct sl_xsk *xsk, const struct sl_xsk_request *request,
 		const char **operation);
 
 /*
- * Gives the socket back to the kernel. On return no packet is received any more, and the
- * rings stay readable: what they hold can be reclaimed without a race.
+ * Closes the socket and unmaps the rings; both, because each ring's mapping holds the file,
+ * and the kernel unbinds with the last of them (xsk_release()), and then not at once: another
+ * socket on the queue may be told EBUSY for a while. A closed one is fine.
  */
-void sl_xsk_shut(struct sl_xsk *xsk);
-
-/* sl_xsk_shut() if that was not called, then unmaps the rings. */
 void sl_xsk_close(struct sl_xsk *xsk);
 
 /*

@@ -179,7 +179,7 @@ static void write_node(const struct builder *b, uint32_t offset,
 		.key = { (uint64_t)(k->first >> 64), (uint64_t)k->first },
 		.mask = { (uint64_t)(mask >> 64), (uint64_t)mask },
 		.miss = miss < 0 ? 0 : (uint32_t)miss,
-		.index_mask = (uint16_t)((1u << stride) - 1),
+		.index_mask = (uint8_t)((1u << stride) - 1),
 		.word = end > 64,
 		/* At end 0 the index has no bits; a shift by 64 is undefined. */
 		.shift = (uint8_t)(end ? shift : 0),

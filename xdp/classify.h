@@ -36,17 +36,6 @@ static __always_inline const __u8 *sl_table_at(const struct sl_tables *t,
  * compiler (lib/compile.c) never makes: the verifier then has one path to
  * follow behind each load, not one for the value and one for its stand-in.
  */
-static __always_inline bool sl_table_u16(const struct sl_tables *t,
-					 __u64 offset, __u32 *value)
-{
-	const __u8 *p = sl_table_at(t, offset);
-
-	if (!p)
-		return false;
-	*value = *(const __u16 *)p;
-	return true;
-}
-
 static __always_inline bool sl_table_u32(const struct sl_tables *t,
 					 __u64 offset, __u32 *value)
 {
@@ -67,7 +56,6 @@ static __always_inline bool sl_trie_step(const struct sl_tables *t,
 					 bool ip6)
 {
 	const struct sl_trie_node *n = (const void *)sl_table_at(t, *entry);
-	const __u8 *next;
 	__u64 word;
 
 	if (!n)
@@ -78,12 +66,7 @@ static __always_inline bool sl_trie_step(const struct sl_tables *t,
 		return true;
 	}
 	word = ip6 && n->word ? address[1] : address[0];
-	next = sl_table_at(t, *entry + sizeof(*n) +
-				      ((word >> n->shift) & n->index_mask) *
-					      sizeof(__u32));
-	if (!next)
-		return false;
-	*entry = *(const __u32 *)next;
+	*entry = ((const __u32 *)(n + 1))[(word >> n->shift) & n->index_mask];
 	return true;
 }
 
@@ -142,16 +125,15 @@ static __always_inline bool sl_port_class(const struct sl_tables *t,
 					  const struct sl_packet *p, int side,
 					  __u32 *class_id)
 {
-	__u32 port = side ? p->dport : p->sport;
+	__u16 port = side ? p->dport : p->sport;
 	__u32 page;
 
 	if (!p->has_ports) {
 		*class_id = t->gen->class_no_port[side];
 		return true;
 	}
-	if (!sl_table_u16(t, t->gen->port_pages[side] + (__u64)(port >> 8) * 2,
-			  &page))
-		return false;
+	/* The verifier knows where the pages are and that there are 256. */
+	page = ((const __u16 *)(t->base + t->gen->port_pages[side]))[port >> 8];
 	return sl_table_u32(t,
 			    t->gen->port_classes[side] +
 				    (__u64)((page << 8) | (port & 255)) * 4,

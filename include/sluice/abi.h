@@ -180,17 +180,18 @@ enum sl_dim {
  */
 #define SL_TRIE_LEAF 0x80000000u
 #define SL_TRIE_STRIDE_MIN 4 /* so depth <= 8 for IPv4, <= 32 for IPv6 */
-#define SL_TRIE_STRIDE_MAX 16
+#define SL_TRIE_STRIDE_MAX 8 /* what index_mask holds */
 #define SL_TRIE_DEPTH4 (32 / SL_TRIE_STRIDE_MIN)
 #define SL_TRIE_DEPTH6 (128 / SL_TRIE_STRIDE_MIN)
 
 struct sl_trie_node {
 	__u64 key[2];
 	__u64 mask[2];
-	__u32 miss; /* a class */
-	__u16 index_mask;
+	__u32 miss;	 /* a class */
+	__u8 index_mask; /* so that the verifier knows it is below 256 */
 	__u8 word;
 	__u8 shift;
+	__u8 pad;
 };
 
 /* What a rule says once it is the first that matches; indexed by position. */
@@ -204,9 +205,10 @@ struct sl_rule_info {
 
 /*
  * The tables end in as many bytes that nothing points at, so that one
- * comparison with an offset makes any entry at it readable.
+ * comparison with an offset makes what is at it readable: any entry, a whole
+ * vector, a node with all its children.
  */
-#define SL_TABLE_SLACK 64
+#define SL_TABLE_SLACK (sizeof(struct sl_trie_node) + 4 * 256)
 
 /*
  * A generation's constants. They are frozen before the program loads, so the

@@ -6,11 +6,12 @@
                         \\_ wire _/
 """
 import json
+import os
 import signal
 import threading
 import time
 
-from network import drain, settle, two_sides
+from network import drain, foreign_object, settle, two_sides
 from lab import Lab, LabError, built, wait_for
 from tap import Tap, check
 
@@ -238,6 +239,69 @@ def link_changes(tap):
         tap.contains(forwarder.messages(), ["box0", "gone"], "and is told")
 
 
+def promiscuous(tap):
+    """A wire takes what is addressed to others: the interfaces are promiscuous while it runs."""
+    with Lab() as lab:
+        two_sides(lab)
+        lab.apply(WIRE, ns="box")
+
+        def seen():
+            return [lab.link("box", dev)["promiscuity"] for dev in ("box0", "box1")]
+
+        tap.equal(seen(), [0, 0], "promiscuous: not before")
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            forwarder = Forwarder(lab)
+            tap.equal(seen(), [1, 1], "promiscuous: while it runs")
+            forwarder.stop(number)
+            tap.ok(wait_for(lambda: seen() == [0, 0]), "promiscuous: not after " + number.name,
+                   seen())
+
+
+def filter_changes(tap):
+    """Another program in the filter's place is told once; the filter's return, too."""
+    with Lab() as lab:
+        two_sides(lab)
+        lab.apply(WIRE, ns="box")
+        forwarder = Forwarder(lab)
+        tap.equal(passes(lab), 200, "filter: datagrams pass")
+        lab.run([built("sluice"), "down"], ns="box")
+        tap.ok(wait_for(lambda: "no XDP program" in forwarder.messages()),
+               "filter: its end is told", forwarder.messages())
+        lab.run(["ip", "link", "set", "dev", "box0", "xdp", "obj", foreign_object(lab), "sec",
+                 "xdp"], ns="box")
+        tap.ok(wait_for(lambda: lab.link("box", "box0").get("xdp")), "filter: a foreign one is on")
+        time.sleep(2.5)
+        lab.run(["ip", "link", "set", "dev", "box0", "xdp", "off"], ns="box")
+        lab.apply(WIRE, ns="box")
+        tap.ok(wait_for(lambda: forwarder.messages().count("attached anew") == 2),
+               "filter: its return is told for both ends", forwarder.messages())
+        tap.equal(passes(lab), 200, "filter: datagrams pass again")
+        tap.equal(forwarder.messages().count("box1: find the filter"), 1,
+                  "filter: told once, not every second")
+        accounted(tap, "filter: ", *forwarder.stop())
+
+
+def busy_workers(tap):
+    """Two workers that never sleep on one CPU: it works, and is told to be a bad idea."""
+    text = WIRE.replace("workers 1; poll sleep", "workers 2 cpus %s; poll busy")
+    with Lab() as lab:
+        lab.add("peer", "box", "far")
+        lab.veth("peer", "peer0", "box", "box0", queues=2)
+        lab.veth("box", "box1", "far", "far0", queues=2)
+        lab.apply(WIRE, ns="box")
+        cpu = sorted(os.sched_getaffinity(0))[0]
+        forwarder = Forwarder(lab, text % cpu)
+        tap.contains(forwarder.messages(), ["spin on the same CPU", "no NAPI id"],
+                     "busy: one CPU for two is told")
+        tap.equal(passes(lab), 200, "busy: datagrams pass")
+        status, stats = forwarder.stop()
+        accounted(tap, "busy: ", status, stats)
+        tap.equal([port["busy_poll"] for worker in stats["workers"] for port in worker["ports"]],
+                  [False] * 4, "busy: nothing is claimed that is not there")
+        tap.equal([worker["violations"] for worker in stats["workers"]], [0, 0],
+                  "busy: no frame came twice")
+
+
 def bare_queue(tap):
     """A receive queue that appears later has no socket: its packets take the fallback."""
     with Lab() as lab:
@@ -289,7 +353,8 @@ def refusals(tap):
 def main():
     tap = Tap()
     for name, test in (("transfer", transfer), ("killed", killed), ("ended", ended),
-                       ("link changes", link_changes),
+                       ("link changes", link_changes), ("promiscuous", promiscuous),
+                       ("filter changes", filter_changes), ("busy workers", busy_workers),
                        ("bare queue", bare_queue), ("refusals", refusals)):
         with tap.case(name + ": to the end"):
             test(tap)

@@ -37,8 +37,8 @@ static struct options describe(const char *src, const char *dst, bool tcp,
 	};
 	const char *error;
 
-	assert_int_equal(range_parse_address(src, &o.src, &error), 0);
-	assert_int_equal(range_parse_address(dst, &o.dst, &error), 0);
+	assert_int_equal(sl_gen_range_parse_address(src, &o.src, &error), 0);
+	assert_int_equal(sl_gen_range_parse_address(dst, &o.dst, &error), 0);
 	o.sport = (struct port_range){ .first = 1000, .last = 5000 };
 	o.dport = (struct port_range){ .first = 53 };
 	return o;
@@ -127,12 +127,12 @@ static void test_sums(void **state)
 			describe(pair[0], pair[1], tcp, vlan, sizes[i / 16]);
 		struct frame f;
 
-		assert_int_equal(frame_init(&f, &o, mac), 0);
+		assert_int_equal(sl_gen_frame_init(&f, &o, mac), 0);
 		for (uint64_t n = 0; n < 70000; n = n * 2 + 1) {
 			finish(&f, n);
 			check_frame(&f, tcp);
 		}
-		frame_fini(&f);
+		sl_gen_frame_fini(&f);
 	}
 }
 
@@ -142,15 +142,15 @@ static void test_shape(void **state)
 	struct frame f;
 
 	(void)state;
-	assert_int_equal(frame_shortest(&o), 60);
-	assert_int_equal(frame_init(&f, &o, mac), 0);
+	assert_int_equal(sl_gen_frame_shortest(&o), 60);
+	assert_int_equal(sl_gen_frame_init(&f, &o, mac), 0);
 	finish(&f, 0);
 	assert_int_equal(f.length, 60);
 	assert_memory_equal(f.bytes + 6, mac, 6);
 	assert_memory_equal(f.bytes + 12, "\x81\x00\x00\x05\x08\x00", 6);
-	frame_fini(&f);
+	sl_gen_frame_fini(&f);
 	o = describe("2001:2::1", "2001:2::2", true, true, 0);
-	assert_int_equal(frame_shortest(&o), GEN_HEAD_MAX);
+	assert_int_equal(sl_gen_frame_shortest(&o), GEN_HEAD_MAX);
 }
 
 int main(void)

@@ -17,22 +17,23 @@ static void test_numbers(void **state)
 	uint64_t n = 77;
 
 	(void)state;
-	assert_int_equal(range_parse_number("0", 0, 5, &n), 0);
+	assert_int_equal(sl_gen_range_parse_number("0", 0, 5, &n), 0);
 	assert_int_equal(n, 0);
-	assert_int_equal(range_parse_number("18446744073709551615", 0,
-					    UINT64_MAX, &n),
+	assert_int_equal(sl_gen_range_parse_number("18446744073709551615", 0,
+						   UINT64_MAX, &n),
 			 0);
 	assert_true(n == UINT64_MAX);
 	n = 77;
-	assert_int_equal(range_parse_number("18446744073709551616", 0,
-					    UINT64_MAX, &n),
+	assert_int_equal(sl_gen_range_parse_number("18446744073709551616", 0,
+						   UINT64_MAX, &n),
 			 -EINVAL);
-	assert_int_equal(range_parse_number("", 0, 5, &n), -EINVAL);
-	assert_int_equal(range_parse_number(" 1", 0, 5, &n), -EINVAL);
-	assert_int_equal(range_parse_number("+1", 0, 5, &n), -EINVAL);
-	assert_int_equal(range_parse_number("-1", 0, UINT64_MAX, &n), -EINVAL);
-	assert_int_equal(range_parse_number("0x1", 0, 5, &n), -EINVAL);
-	assert_int_equal(range_parse_number("6", 0, 5, &n), -EINVAL);
+	assert_int_equal(sl_gen_range_parse_number("", 0, 5, &n), -EINVAL);
+	assert_int_equal(sl_gen_range_parse_number(" 1", 0, 5, &n), -EINVAL);
+	assert_int_equal(sl_gen_range_parse_number("+1", 0, 5, &n), -EINVAL);
+	assert_int_equal(sl_gen_range_parse_number("-1", 0, UINT64_MAX, &n),
+			 -EINVAL);
+	assert_int_equal(sl_gen_range_parse_number("0x1", 0, 5, &n), -EINVAL);
+	assert_int_equal(sl_gen_range_parse_number("6", 0, 5, &n), -EINVAL);
 	assert_int_equal(n, 77);
 }
 
@@ -63,7 +64,8 @@ static void test_scaled(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		uint64_t n = 0;
-		int err = range_parse_scaled(good[i].text, 1, UINT64_MAX, &n);
+		int err = sl_gen_range_parse_scaled(good[i].text, 1, UINT64_MAX,
+						    &n);
 
 		if (err != (good[i].number ? 0 : -EINVAL) ||
 		    n != good[i].number)
@@ -78,10 +80,10 @@ static void expect_range(const char *text, int family, uint64_t low,
 	struct address_range range;
 	const char *error = NULL;
 
-	if (range_parse_address(text, &range, &error))
+	if (sl_gen_range_parse_address(text, &range, &error))
 		fail_msg("%s: expected %s", text, error);
 	assert_int_equal(range.family, family);
-	assert_true(range_low(&range) == low);
+	assert_true(sl_gen_range_low(&range) == low);
 	assert_true(range.last == last);
 }
 
@@ -126,7 +128,7 @@ static void test_addresses(void **state)
 	before = range;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		error = NULL;
-		if (!range_parse_address(bad[i], &range, &error))
+		if (!sl_gen_range_parse_address(bad[i], &range, &error))
 			fail_msg("taken: %s", bad[i]);
 		assert_non_null(error);
 		assert_memory_equal(&range, &before, sizeof(range));
@@ -142,35 +144,47 @@ static void test_lists(void **state)
 	size_t count;
 
 	(void)state;
-	assert_int_equal(range_parse_port("0-65535", &ports, &error), 0);
+	assert_int_equal(sl_gen_range_parse_port("0-65535", &ports, &error), 0);
 	assert_int_equal(ports.last, 65535);
-	assert_int_equal(range_parse_port("53", &ports, &error), 0);
+	assert_int_equal(sl_gen_range_parse_port("53", &ports, &error), 0);
 	assert_int_equal(ports.first, 53);
 	assert_int_equal(ports.last, 0);
-	assert_int_equal(range_parse_port("53-", &ports, &error), -EINVAL);
-	assert_int_equal(range_parse_port("65536", &ports, &error), -EINVAL);
-	assert_int_equal(range_parse_port("9-8", &ports, &error), -EINVAL);
-	assert_int_equal(range_parse_cpus("3,0-1", cpus, 4, &count, &error), 0);
+	assert_int_equal(sl_gen_range_parse_port("53-", &ports, &error),
+			 -EINVAL);
+	assert_int_equal(sl_gen_range_parse_port("65536", &ports, &error),
+			 -EINVAL);
+	assert_int_equal(sl_gen_range_parse_port("9-8", &ports, &error),
+			 -EINVAL);
+	assert_int_equal(
+		sl_gen_range_parse_cpus("3,0-1", cpus, 4, &count, &error), 0);
 	assert_int_equal(count, 3);
 	assert_int_equal(cpus[0], 3);
 	assert_int_equal(cpus[2], 1);
-	assert_int_equal(range_parse_cpus("0-4", cpus, 4, &count, &error),
+	assert_int_equal(sl_gen_range_parse_cpus("0-4", cpus, 4, &count,
+						 &error),
 			 -EINVAL);
-	assert_int_equal(range_parse_cpus("1,1", cpus, 4, &count, &error),
+	assert_int_equal(sl_gen_range_parse_cpus("1,1", cpus, 4, &count,
+						 &error),
 			 -EINVAL);
-	assert_int_equal(range_parse_cpus("1,", cpus, 4, &count, &error),
+	assert_int_equal(sl_gen_range_parse_cpus("1,", cpus, 4, &count, &error),
 			 -EINVAL);
-	assert_int_equal(range_parse_flags("syn,ack", &flags, &error), 0);
+	assert_int_equal(sl_gen_range_parse_flags("syn,ack", &flags, &error),
+			 0);
 	assert_int_equal(flags, 0x12);
-	assert_int_equal(range_parse_flags("255", &flags, &error), 0);
+	assert_int_equal(sl_gen_range_parse_flags("255", &flags, &error), 0);
 	assert_int_equal(flags, 255);
-	assert_int_equal(range_parse_flags("syn,", &flags, &error), -EINVAL);
-	assert_int_equal(range_parse_flags("256", &flags, &error), -EINVAL);
-	assert_int_equal(range_parse_mac("02:aB:00:00:00:01", mac, &error), 0);
-	assert_int_equal(mac[1], 0xab);
-	assert_int_equal(range_parse_mac("02:ab:00:00:00:0g", mac, &error),
+	assert_int_equal(sl_gen_range_parse_flags("syn,", &flags, &error),
 			 -EINVAL);
-	assert_int_equal(range_parse_mac("02-ab-00-00-00-01", mac, &error),
+	assert_int_equal(sl_gen_range_parse_flags("256", &flags, &error),
+			 -EINVAL);
+	assert_int_equal(
+		sl_gen_range_parse_mac("02:aB:00:00:00:01", mac, &error), 0);
+	assert_int_equal(mac[1], 0xab);
+	assert_int_equal(sl_gen_range_parse_mac("02:ab:00:00:00:0g", mac,
+						&error),
+			 -EINVAL);
+	assert_int_equal(sl_gen_range_parse_mac("02-ab-00-00-00-01", mac,
+						&error),
 			 -EINVAL);
 }
 
@@ -233,7 +247,7 @@ static int parse(struct options *options, const char *line, char *message,
 	for (char *word = strtok(words, " "); word && argc < 31;
 	     word = strtok(NULL, " "))
 		argv[argc++] = word;
-	result = options_parse(argc, argv, options, err);
+	result = sl_gen_options_parse(argc, argv, options, err);
 	fclose(err);
 	return result;
 }
@@ -264,6 +278,9 @@ static void test_options(void **state)
 			 0);
 	assert_int_equal(o.threads, 2);
 	assert_true(o.duration_ns == 250000000ull);
+	assert_int_equal(parse(&o, "e --stats 0.1", message, sizeof(message)),
+			 0);
+	assert_true(o.stats_ns == 100000000ull);
 	assert_int_equal(parse(&o, "e --cpus 4,2", message, sizeof(message)),
 			 0);
 	assert_int_equal(o.threads, 2);
@@ -282,6 +299,7 @@ static void test_options_refused(void **state)
 		"a --duration 1k",
 		"a --duration 2592001",
 		"a --duration 0.0001",
+		"a --stats 0.099",
 		"a --size 59",
 		"a --threads 65",
 		"a --threads 2 --cpus 0",

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "log.h"
+#include "say.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-void sl_fwd_log_error(const char *object, const char *operation, int err,
+void sl_fwd_say_error(const char *object, const char *operation, int err,
 		      const char *remedy)
 {
 	fprintf(stderr, "%s: %s: %s%s%s\n", object, operation, strerror(-err),
 		remedy ? "; " : "", remedy ? remedy : "");
 }
 
-void sl_fwd_log(const char *format, ...)
+void sl_fwd_say_of(const char *object, const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "%s: ", object);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+void sl_fwd_say(const char *format, ...)
 {
 	va_list arguments;
 
