@@ -157,34 +157,36 @@ struct reading {
 
 static void reading_free(struct reading *reading)
 {
-	for (size_t i = 0; reading->stats && i < reading->filters.n_items; i++)
-		sl_stats_fini(&reading->stats[i]);
-	free(reading->stats);
+	if (reading->stats) {
+		for (size_t i = 0; i < reading->filters.n_items; i++)
+			sl_stats_fini(&reading->stats[i]);
+		free(reading->stats);
+	}
 	cli_filters_close(&reading->filters);
 	*reading = (struct reading){ 0 };
 }
 
-/* The filters are opened anew each time, because a reload is a new program. */
+/*
+ * Fills a reading that is empty; it is to be freed after a failure, too. The
+ * filters are opened anew each time, because a reload is a new program.
+ */
 static int reading_take(char **names, int n, struct reading *reading)
 {
-	struct reading r = { 0 };
+	int err = 0, status = cli_filters_open(names, n, 0, &reading->filters);
 	struct timespec now;
-	int err, status = cli_filters_open(names, n, 0, &r.filters);
 
 	if (status != CLI_OK)
 		return status;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	r.at_seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-	r.stats = calloc(r.filters.n_items + 1, sizeof(*r.stats));
-	err = r.stats ? 0 : -ENOMEM;
-	for (size_t i = 0; i < r.filters.n_items && !err; i++)
-		err = sl_stats_read(&r.filters.items[i].filter, &r.stats[i]);
-	if (err) {
-		reading_free(&r);
-		return cli_fail(err, strerror(-err));
-	}
-	*reading = r;
-	return CLI_OK;
+	reading->at_seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	reading->stats =
+		calloc(reading->filters.n_items + 1, sizeof(*reading->stats));
+	if (!reading->stats)
+		err = -ENOMEM;
+	for (size_t i = 0; i < reading->filters.n_items && !err; i++)
+		err = sl_stats_read(&reading->filters.items[i].filter,
+				    &reading->stats[i]);
+	return err ? cli_fail(err, strerror(-err)) : CLI_OK;
 }
 
 /* What the same interface's filter had counted before, or NULL. */
@@ -223,16 +225,18 @@ static int print_all(const struct reading *now, const struct reading *before,
 
 static int run(char **names, int n, const struct watch *watch)
 {
-	struct reading before = { 0 }, now = { 0 };
+	struct reading before = { 0 };
 	int status;
 
 	do {
+		struct reading now = { 0 };
+
 		status = reading_take(names, n, &now);
-		if (status != CLI_OK)
-			break;
-		if (watch->seconds && !watch->json && isatty(1))
+		if (status == CLI_OK && watch->seconds && !watch->json &&
+		    isatty(1))
 			fputs("\033[H\033[2J", stdout);
-		status = print_all(&now, &before, watch);
+		if (status == CLI_OK)
+			status = print_all(&now, &before, watch);
 		reading_free(&before);
 		before = now;
 		if (watch->seconds && status == CLI_OK)

@@ -208,7 +208,7 @@ struct sl_rule_info {
  * comparison with an offset makes what is at it readable: any entry, a whole
  * vector, a node with all its children.
  */
-#define SL_TABLE_SLACK (sizeof(struct sl_trie_node) + 4 * 256)
+#define SL_TABLE_SLACK (sizeof(struct sl_trie_node) + 1024)
 
 /*
  * A generation's constants. They are frozen before the program loads, so the
