@@ -87,17 +87,12 @@ static int check(const struct sl_config *config, const char *path, bool json)
 
 int cli_check(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { 0 } };
 	struct sl_config *config;
-	bool json = false;
-	int option, status;
+	bool json;
+	int status;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return cli_usage(command);
-		json = true;
-	}
+	if (cli_json_option(command, argc, argv, &json) != CLI_OK)
+		return CLI_USAGE;
 	if (argc - optind != 1)
 		return cli_usage(command);
 	status = cli_read_config(argv[optind], &config);

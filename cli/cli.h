@@ -41,6 +41,13 @@ int cli_status(const struct cli_command *command, int argc, char **argv);
 int cli_usage(const struct cli_command *command);
 
 /*
+ * For commands whose only option is --json: sets *json, and leaves optind at
+ * the first argument. CLI_OK, or CLI_USAGE, said on stderr.
+ */
+int cli_json_option(const struct cli_command *command, int argc, char **argv,
+		    bool *json);
+
+/*
  * Reads a configuration, prints its errors and warnings on stderr, and refuses
  * what is not effective in this version. CLI_OK and the caller's *config, or
  * the exit status.

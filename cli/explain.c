@@ -136,17 +136,12 @@ static int explain(const struct cli_filter *on, const char *path, bool json)
 
 int cli_explain(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { 0 } };
 	struct cli_filters filters;
-	bool json = false;
-	int option, status;
+	bool json;
+	int status;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return cli_usage(command);
-		json = true;
-	}
+	if (cli_json_option(command, argc, argv, &json) != CLI_OK)
+		return CLI_USAGE;
 	if (argc - optind != 2)
 		return cli_usage(command);
 	status = cli_filters_open(argv + optind, 1, 0, &filters);

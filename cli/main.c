@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,22 @@ int cli_usage(const struct cli_command *command)
 	fprintf(stderr, "usage: sluice %s %s\n", command->name,
 		command->arguments);
 	return CLI_USAGE;
+}
+
+int cli_json_option(const struct cli_command *command, int argc, char **argv,
+		    bool *json)
+{
+	static const struct option options[] = { { "json", 0, NULL, 'j' },
+						 { 0 } };
+	int option;
+
+	*json = false;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'j')
+			return cli_usage(command);
+		*json = true;
+	}
+	return CLI_OK;
 }
 
 int cli_fail(int err, const char *text)

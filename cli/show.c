@@ -118,16 +118,10 @@ static int show_loaded(bool json)
 
 int cli_show(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { 0 } };
-	bool json = false;
-	int option;
+	bool json;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return cli_usage(command);
-		json = true;
-	}
+	if (cli_json_option(command, argc, argv, &json) != CLI_OK)
+		return CLI_USAGE;
 	if (argc - optind > 1)
 		return cli_usage(command);
 	return argc > optind ? show_file(argv[optind], json) :

@@ -94,17 +94,12 @@ static int print_all(const struct cli_filters *filters, bool json, bool named)
 
 int cli_status(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { 0 } };
 	struct cli_filters filters;
-	bool json = false;
-	int option, status;
+	bool json;
+	int status;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return cli_usage(command);
-		json = true;
-	}
+	if (cli_json_option(command, argc, argv, &json) != CLI_OK)
+		return CLI_USAGE;
 	status = cli_filters_open(argv + optind, argc - optind, CLI_FILTERS_ANY,
 				  &filters);
 	if (status != CLI_OK)
