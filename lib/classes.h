@@ -36,9 +36,4 @@ static inline void sl_bit_clear(uint64_t *vector, size_t bit)
 	vector[bit / 64] &= ~(1ULL << (bit % 64));
 }
 
-static inline int sl_bit_test(const uint64_t *vector, size_t bit)
-{
-	return vector[bit / 64] >> (bit % 64) & 1;
-}
-
 #endif /* SLUICE_CLASSES_H */

@@ -45,7 +45,6 @@ static void take_map(struct sl_filter *filter, uint32_t id)
 			    strcmp(info.name, map_names[m]) != 0)
 				continue;
 			filter->map_fd[m] = fd;
-			filter->map_id[m] = id;
 			return;
 		}
 	}

@@ -35,7 +35,6 @@ struct sl_filter {
 	int prog_fd;
 	bool frags;		  /* the xdp.frags entry */
 	int map_fd[SL_MAP_COUNT]; /* -1: not there */
-	uint32_t map_id[SL_MAP_COUNT];
 	struct sl_gen gen;
 };
 
