@@ -9,26 +9,16 @@
 #include "lib/config.h"
 #include "lib/error.h"
 
-static const char *const dim_names[SL_DIM_COUNT] = {
-	[SL_DIM_SRC] = "source",
-	[SL_DIM_DST] = "destination",
-	[SL_DIM_KIND] = "protocol",
-	[SL_DIM_SPORT] = "source-port",
-	[SL_DIM_DPORT] = "destination-port",
-	[SL_DIM_FRAGMENT] = "fragment",
-	[SL_DIM_VLAN] = "vlan",
-};
-
 static void print_text(const char *interface, const struct sl_compiled *c)
 {
 	printf("%s: %zu rules, %u bytes of tables", interface, c->n_rules,
 	       c->gen.table_bytes);
-	for (int d = 0; d < SL_DIM_COUNT; d++)
-		if (c->classes[d])
+	for (unsigned f = 0; f < SL_FIELD_COUNT; f++)
+		if (c->classes[f])
 			printf("%s%s %zu",
-			       c->gen.dims & ((1u << d) - 1) ? ", " :
+			       c->gen.want & ((1u << f) - 1) ? ", " :
 							       "; classes: ",
-			       dim_names[d], c->classes[d]);
+			       sl_field_text(f), c->classes[f]);
 	putchar('\n');
 }
 
@@ -36,11 +26,11 @@ static json_t *to_json(const char *interface, const struct sl_compiled *c)
 {
 	json_t *classes = json_object();
 
-	for (int d = 0; d < SL_DIM_COUNT; d++)
-		if (c->classes[d])
+	for (unsigned f = 0; f < SL_FIELD_COUNT; f++)
+		if (c->classes[f])
 			json_object_set_new(
-				classes, dim_names[d],
-				json_integer((json_int_t)c->classes[d]));
+				classes, sl_field_text(f),
+				json_integer((json_int_t)c->classes[f]));
 	return json_pack("{s:s, s:I, s:I, s:o}", "name", interface, "rules",
 			 (json_int_t)c->n_rules, "table_bytes",
 			 (json_int_t)c->gen.table_bytes, "classes", classes);

@@ -119,10 +119,10 @@ static int resolve_devices(struct target *t, struct sl_error *error)
 	for (size_t i = 0; i < t->compiled->n_rules; i++) {
 		struct sl_compiled_rule *r = &t->compiled->rules[i];
 
-		if (r->info.verdict != SL_VERDICT_REDIRECT)
+		if (r->rule->verdict.action != SL_ACTION_REDIRECT)
 			continue;
-		r->info.ifindex = if_nametoindex(r->rule->verdict.device);
-		if (!r->info.ifindex)
+		r->step.ifindex = if_nametoindex(r->rule->verdict.device);
+		if (!r->step.ifindex)
 			return sl_error_set(error, -ENODEV,
 					    "%s: rule \"%s\": redirect %s: no "
 					    "such interface; `ip link` lists "

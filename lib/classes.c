@@ -81,5 +81,5 @@ int64_t sl_classes_add(struct sl_classes *classes, const uint64_t *vector)
 		       vector, classes->words * sizeof(*vector));
 		*bucket = ++classes->n_classes;
 	}
-	return (int64_t)(*bucket - 1) * (int64_t)classes->words;
+	return *bucket - 1;
 }

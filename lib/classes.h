@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The classes of one dimension: distinct bit vectors over the rules, one after
- * the other. A class is known by where its vector starts, in 64-bit words, so
- * that the lookup need not multiply.
+ * The classes of a field or a group of fields: distinct bit vectors over the
+ * rules (bit i: the rule at position i). A class is the number of its vector.
  */
 #ifndef SLUICE_CLASSES_H
 #define SLUICE_CLASSES_H
@@ -22,9 +21,14 @@ struct sl_classes {
 void sl_classes_init(struct sl_classes *classes, size_t words);
 void sl_classes_fini(struct sl_classes *classes);
 
-/* The class of this vector (a multiple of `words`), a new one if need be; or
- * -ENOMEM. */
+/* The class of this vector, a new one if need be; or -ENOMEM. */
 int64_t sl_classes_add(struct sl_classes *classes, const uint64_t *vector);
+
+static inline const uint64_t *sl_classes_vector(const struct sl_classes *c,
+						size_t class_id)
+{
+	return c->vectors + class_id * c->words;
+}
 
 static inline void sl_bit_set(uint64_t *vector, size_t bit)
 {

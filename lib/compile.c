@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * The rules of one interface become, for each field that some rule looks at, a
- * map from the field's value to a class, and for each class a bit vector of
- * the rules that such a value satisfies (bit i: the rule at position i). The
- * lookup (xdp/classify.h) takes the conjunction of a packet's vectors; its
- * lowest bit is the first rule that matches.
+ * map from the field's value to a class, and for each class a bit vector of the
+ * rules that such a value satisfies (bit i: the rule at position i). Fields are
+ * then folded into groups, and groups into a key with an answer: which rule is
+ * the first to match.
  *
- *   source, destination   segments.c cuts the address space, trie.c maps it
- *   source, dest. port    ranges.c; 256 pages of 256 ports, equal pages shared
- *   (family, protocol)    one array
- *   fragment              the value is the class
- *   VLAN                  ranges.c; one array
+ *   IP addresses      segments.c cuts the space; trie.c
+ *   MACs              the same; trie.c
+ *   all else          compile_value.c: ranges.c, then one array or 256 pages
+ *   fields -> groups  compile_group.c
+ *   groups -> answer  compile_answer.c
  *
  * A packet that lacks a field (no ports, not IP, no tag) has a class of its
  * own, whose vector holds the rules that ask nothing of the field.
+ *
+ * An answer says pass or drop and the rule's counter. A rule that does more has
+ * a step (struct sl_step): a verdict with parameters, an action after which the
+ * lookup goes on behind the rule, a condition that tables cannot hold.
  */
 #include "compiler.h"
 
@@ -25,56 +29,87 @@
 #include "config.h"
 #include "error.h"
 
-bool sl_rule_asks(const struct sl_rule *rule, enum sl_dim dim)
+static bool is_live(const struct sl_addr *a)
 {
-	switch (dim) {
-	case SL_DIM_SRC:
-		return rule->src.kind != SL_ADDR_ANY;
-	case SL_DIM_DST:
-		return rule->dst.kind != SL_ADDR_ANY;
-	case SL_DIM_KIND:
+	return a->kind == SL_ADDR_SET && a->set->live;
+}
+
+/* An address outside all live sets cannot satisfy the rule. */
+static bool needs_live(const struct sl_rule *rule)
+{
+	return (is_live(&rule->src) && !rule->src.negated) ||
+	       (is_live(&rule->dst) && !rule->dst.negated);
+}
+
+bool sl_rule_asks(const struct sl_rule *rule, enum sl_field field)
+{
+	static const uint32_t options[SL_FIELD_COUNT] = {
+		[SL_FIELD_FLAGS] = SL_OPT_FLAGS,
+		[SL_FIELD_ICMP] = SL_OPT_ICMP_TYPE,
+		[SL_FIELD_FRAGMENT] = SL_OPT_FRAGMENT,
+		[SL_FIELD_DSCP] = SL_OPT_DSCP,
+		[SL_FIELD_ETHERTYPE] = SL_OPT_ETHERTYPE,
+		[SL_FIELD_VLAN] = SL_OPT_VLAN,
+		[SL_FIELD_INNER_VLAN] = SL_OPT_INNER_VLAN,
+		[SL_FIELD_LENGTH] = SL_OPT_LENGTH,
+		[SL_FIELD_MAC_SRC] = SL_OPT_MAC_SRC,
+		[SL_FIELD_MAC_DST] = SL_OPT_MAC_DST,
+	};
+
+	switch (field) {
+	case SL_FIELD_SRC:
+		return rule->src.kind != SL_ADDR_ANY && !is_live(&rule->src);
+	case SL_FIELD_DST:
+		return rule->dst.kind != SL_ADDR_ANY && !is_live(&rule->dst);
+	case SL_FIELD_KIND:
 		return rule->proto != SL_PROTO_ANY;
-	case SL_DIM_SPORT:
+	case SL_FIELD_LIVE:
+		return needs_live(rule);
+	case SL_FIELD_SPORT:
 		return !rule->sport.any;
-	case SL_DIM_DPORT:
+	case SL_FIELD_DPORT:
 		return !rule->dport.any;
-	case SL_DIM_FRAGMENT:
-		return rule->options.written & SL_OPT_FRAGMENT;
-	case SL_DIM_VLAN:
-		return rule->options.written & SL_OPT_VLAN;
 	default:
-		return false;
+		return rule->options.written & options[field];
 	}
 }
 
-bool sl_compiler_base(struct sl_compiler *c, enum sl_dim dim)
+const char *sl_field_text(enum sl_field field)
+{
+	static const char *const texts[SL_FIELD_COUNT] = {
+		[SL_FIELD_SRC] = "source",
+		[SL_FIELD_DST] = "destination",
+		[SL_FIELD_KIND] = "protocol",
+		[SL_FIELD_FLAGS] = "flags",
+		[SL_FIELD_ICMP] = "icmp",
+		[SL_FIELD_FRAGMENT] = "fragment",
+		[SL_FIELD_LIVE] = "live",
+		[SL_FIELD_DSCP] = "dscp",
+		[SL_FIELD_ETHERTYPE] = "ethertype",
+		[SL_FIELD_VLAN] = "vlan",
+		[SL_FIELD_INNER_VLAN] = "inner-vlan",
+		[SL_FIELD_LENGTH] = "length",
+		[SL_FIELD_MAC_SRC] = "mac-source",
+		[SL_FIELD_MAC_DST] = "mac-destination",
+		[SL_FIELD_SPORT] = "source-port",
+		[SL_FIELD_DPORT] = "destination-port",
+	};
+
+	return texts[field];
+}
+
+bool sl_compiler_base(struct sl_compiler *c, enum sl_field field)
 {
 	bool asked = false;
 
 	memset(c->base, 0, c->words * sizeof(*c->base));
 	for (size_t i = 0; i < c->out->n_rules; i++) {
-		if (sl_rule_asks(c->out->rules[i].rule, dim))
+		if (sl_rule_asks(c->out->rules[i].rule, field))
 			asked = true;
 		else
 			sl_bit_set(c->base, i);
 	}
 	return asked;
-}
-
-int sl_compiler_put_vectors(struct sl_compiler *c, enum sl_dim dim,
-			    const struct sl_classes *classes)
-{
-	size_t bytes = classes->n_classes * c->words * sizeof(uint64_t);
-	int64_t offset = sl_tables_reserve(&c->tables, bytes);
-
-	if (offset < 0)
-		return (int)offset;
-	memcpy(sl_tables_pointer(&c->tables, (uint32_t)offset),
-	       classes->vectors, bytes);
-	c->out->gen.vectors[dim] = (uint32_t)offset;
-	c->out->gen.dims |= 1u << dim;
-	c->out->classes[dim] = classes->n_classes;
-	return 0;
 }
 
 int sl_compiler_put(struct sl_compiler *c, const void *values, size_t bytes,
@@ -89,31 +124,34 @@ int sl_compiler_put(struct sl_compiler *c, const void *values, size_t bytes,
 	return 0;
 }
 
-static struct sl_rule_info info_of(const struct sl_rule *rule, size_t position)
+static enum sl_step_action action_of(enum sl_action action)
 {
-	struct sl_rule_info info = { .slot = (uint32_t)position,
-				     .fallback = rule->verdict.fallback_drop ?
-							 SL_VERDICT_DROP :
-							 SL_VERDICT_PASS };
-
-	switch (rule->verdict.action) {
-	case SL_ACTION_PASS:
-		info.verdict = SL_VERDICT_PASS;
-		break;
-	case SL_ACTION_BOUNCE:
-		info.verdict = SL_VERDICT_BOUNCE;
-		break;
-	case SL_ACTION_REDIRECT:
-		info.verdict = SL_VERDICT_REDIRECT;
-		break;
-	case SL_ACTION_FORWARD:
-		info.verdict = SL_VERDICT_FORWARD;
-		break;
-	default: /* the rest is refused by sl_config_check_effective() */
-		info.verdict = SL_VERDICT_DROP;
-		break;
+	switch (action) {
+	case SL_ACTION_COUNT:
+		return SL_STEP_COUNT;
+	case SL_ACTION_LOG:
+		return SL_STEP_LOG;
+	case SL_ACTION_LIMIT:
+		return SL_STEP_LIMIT;
+	default:
+		return SL_STEP_VERDICT;
 	}
-	return info;
+}
+
+static enum sl_verdict verdict_of(enum sl_action action)
+{
+	switch (action) {
+	case SL_ACTION_PASS:
+		return SL_VERDICT_PASS;
+	case SL_ACTION_BOUNCE:
+		return SL_VERDICT_BOUNCE;
+	case SL_ACTION_REDIRECT:
+		return SL_VERDICT_REDIRECT;
+	case SL_ACTION_FORWARD:
+		return SL_VERDICT_FORWARD;
+	default: /* the rest is refused by sl_config_check_effective() */
+		return SL_VERDICT_DROP;
+	}
 }
 
 static uint32_t flag_of(uint16_t verdict)
@@ -130,6 +168,79 @@ static uint32_t flag_of(uint16_t verdict)
 	}
 }
 
+static uint32_t live_bit(const struct sl_config *config,
+			 const struct sl_addr *a)
+{
+	uint32_t n = 0;
+
+	if (!is_live(a))
+		return 0;
+	for (size_t i = 0; config->sets[i] != a->set; i++)
+		n += config->sets[i]->live;
+	return 1u << n;
+}
+
+/* All of the step but what the loader knows: slot, device, limiter. */
+static struct sl_step step_of(const struct sl_config *config,
+			      const struct sl_rule *rule, size_t position)
+{
+	struct sl_step step = {
+		.slot = (uint32_t)position,
+		.from = (uint32_t)position + 1,
+		.action = action_of(rule->verdict.action),
+		.verdict = verdict_of(rule->verdict.action),
+		.fallback = rule->verdict.fallback_drop ? SL_VERDICT_DROP :
+							  SL_VERDICT_PASS,
+		.live_src = live_bit(config, &rule->src),
+		.live_dst = live_bit(config, &rule->dst),
+		.sample = (uint32_t)rule->verdict.sample,
+		.expires_ns = rule->options.expires_ns,
+	};
+
+	if (rule->options.written & SL_OPT_OBSERVE)
+		step.flags |= SL_STEP_OBSERVE;
+	if (step.live_src && rule->src.negated)
+		step.flags |= SL_STEP_NOT_SRC;
+	if (step.live_dst && rule->dst.negated)
+		step.flags |= SL_STEP_NOT_DST;
+	return step;
+}
+
+static bool goes_on(const struct sl_step *step)
+{
+	return step->action != SL_STEP_VERDICT || step->live_src ||
+	       step->live_dst || step->flags || step->expires_ns;
+}
+
+static uint32_t kind_of(const struct sl_step *step)
+{
+	if (goes_on(step))
+		return SL_MATCH_STEP;
+	if (step->verdict == SL_VERDICT_PASS)
+		return SL_MATCH_PASS;
+	if (step->verdict == SL_VERDICT_DROP)
+		return SL_MATCH_DROP;
+	return SL_MATCH_VERDICT;
+}
+
+/* What the program must be able to do for this rule. */
+static uint32_t flags_of(const struct sl_compiled_rule *r)
+{
+	uint32_t flags = 0;
+
+	if (r->step.action == SL_STEP_VERDICT)
+		flags |= flag_of(r->step.verdict);
+	if (r->kind == SL_MATCH_STEP)
+		flags |= SL_GEN_STEPS;
+	if (r->kind >= SL_MATCH_VERDICT)
+		flags |= SL_GEN_VERDICTS;
+	if (r->step.live_src || r->step.live_dst)
+		flags |= SL_GEN_LIVE;
+	if (r->step.expires_ns)
+		flags |= SL_GEN_EXPIRES;
+	return flags;
+}
+
 /* The rules that apply to the interface, in order. */
 static int select_rules(struct sl_compiled *out, const struct sl_config *config,
 			const char *interface)
@@ -144,46 +255,109 @@ static int select_rules(struct sl_compiled *out, const struct sl_config *config,
 		if (rule->on && strcmp(rule->on, interface) != 0)
 			continue;
 		r->rule = rule;
-		r->info = info_of(rule, out->n_rules);
-		out->gen.flags |= flag_of(r->info.verdict);
-		out->n_rules++;
+		r->step = step_of(config, rule, out->n_rules++);
+		r->kind = kind_of(&r->step);
+		if (r->kind == SL_MATCH_STEP)
+			r->step.resume = (uint32_t)++out->n_resumes;
+		if (r->kind >= SL_MATCH_VERDICT)
+			out->gen.n_steps++;
+		out->gen.flags |= flags_of(r);
 	}
+	out->gen.n_rules = (uint32_t)out->n_rules;
 	return 0;
 }
 
-static int put_rules(struct sl_compiler *c)
+static int compile_field(struct sl_compiler *c, enum sl_field field)
 {
-	int64_t offset = sl_tables_reserve(
-		&c->tables, c->out->n_rules * sizeof(struct sl_rule_info));
-	int64_t slack;
+	struct sl_classes classes;
+	int err;
 
-	if (offset < 0)
-		return (int)offset;
-	c->out->gen.rules = (uint32_t)offset;
-	slack = sl_tables_reserve(&c->tables, SL_TABLE_SLACK);
-	return slack < 0 ? (int)slack : 0;
+	if (!sl_compiler_base(c, field))
+		return 0;
+	sl_classes_init(&classes, c->words);
+	c->out->gen.field[field].used = 1;
+	c->out->gen.want |= 1u << field;
+	switch (field) {
+	case SL_FIELD_SRC:
+	case SL_FIELD_DST:
+		err = sl_compile_address(c, field, &classes);
+		break;
+	case SL_FIELD_MAC_SRC:
+	case SL_FIELD_MAC_DST:
+		err = sl_compile_mac(c, field, &classes);
+		break;
+	default:
+		err = sl_compile_value(c, field, &classes);
+		break;
+	}
+	if (err) {
+		sl_classes_fini(&classes);
+		return err;
+	}
+	c->out->classes[field] = classes.n_classes;
+	return sl_compile_group(c, field, &classes);
 }
 
 static int compile_rules(struct sl_compiler *c)
 {
+	int64_t steps, slack;
+	int err = 0;
+
+	/* Offset 0 stands for "none": nothing lies there. */
+	if (sl_tables_reserve(&c->tables, 8) < 0)
+		return -ENOMEM;
+	for (int field = 0; field < SL_FIELD_COUNT && !err; field++)
+		err = compile_field(c, field);
+	if (!err)
+		err = sl_compile_answers(c);
+	if (err)
+		return err;
+	steps = sl_tables_reserve(&c->tables,
+				  c->out->gen.n_steps * sizeof(struct sl_step));
+	slack = sl_tables_reserve(&c->tables, SL_TABLE_SLACK);
+	if (steps < 0 || slack < 0)
+		return steps < 0 ? (int)steps : (int)slack;
+	c->out->gen.steps = (uint32_t)steps;
+	return 0;
+}
+
+static int compile(struct sl_compiler *c)
+{
 	int err;
 
-	for (int side = 0; side < 2; side++) {
-		err = sl_compile_addresses(c, side);
-		if (err)
-			return err;
-		err = sl_compile_ports(c, side);
-		if (err)
-			return err;
-	}
-	err = sl_compile_kinds(c);
-	if (!err)
-		err = sl_compile_fragment(c);
-	if (!err)
-		err = sl_compile_vlans(c);
-	if (!err)
-		err = put_rules(c);
+	c->words = (c->out->n_rules + 63) / 64;
+	c->out->gen.words = (uint32_t)c->words;
+	if (!c->words)
+		return 0;
+	c->base = calloc(c->words, sizeof(*c->base));
+	err = c->base ? compile_rules(c) : -ENOMEM;
+	free(c->base);
+	for (size_t g = 0; g < c->n_groups; g++)
+		sl_classes_fini(&c->groups[g]);
 	return err;
+}
+
+static size_t budget_of(const struct sl_config *config)
+{
+	uint64_t bytes = config->limits.tables_bytes;
+
+	if (!bytes)
+		return SL_TABLES_BYTES_DEFAULT;
+	return bytes < SL_TABLES_BYTES_MAX ? (size_t)bytes :
+					     SL_TABLES_BYTES_MAX;
+}
+
+static int refuse_size(const struct sl_compiler *c, const char *interface,
+		       size_t budget, bool all, struct sl_error *error)
+{
+	return sl_error_set(
+		error, -EINVAL,
+		"%s: compile: %zu rules need %s%.1f MiB of tables, the budget "
+		"is %.1f MiB; use fewer or less entangled rules, a `live` set "
+		"for a large one, or raise `limits { tables }` (up to %zu MiB)",
+		interface, c->out->n_rules, all ? "" : "more than ",
+		(double)c->tables.used / (1 << 20), (double)budget / (1 << 20),
+		SL_TABLES_BYTES_MAX >> 20);
 }
 
 int sl_compile(const struct sl_config *config, const char *interface,
@@ -195,49 +369,70 @@ int sl_compile(const struct sl_config *config, const char *interface,
 	c.out = calloc(1, sizeof(*c.out));
 	if (!c.out)
 		return sl_error_set(error, -ENOMEM, "out of memory");
-	err = select_rules(c.out, config, interface);
-	if (err)
-		goto err_free;
 	c.out->gen.magic = SL_ABI_MAGIC;
 	c.out->gen.abi_version = SL_ABI_VERSION;
+	c.out->n_slots = 2 * (config->limits.rules > SL_RULES_DEFAULT ?
+				      (uint32_t)config->limits.rules :
+				      SL_RULES_DEFAULT);
 	c.out->gen.default_verdict = config->default_drop ? SL_VERDICT_DROP :
 							    SL_VERDICT_PASS;
-	c.words = (c.out->n_rules + 63) / 64;
-	c.out->gen.words = (uint32_t)c.words;
-	c.out->gen.n_rules = (uint32_t)c.out->n_rules;
-	c.base = calloc(c.words + 1, sizeof(*c.base));
-	if (!c.base) {
-		err = -ENOMEM;
-		goto err_free;
+	err = select_rules(c.out, config, interface);
+	if (!err)
+		err = compile(&c);
+	if (err == -ENOMEM)
+		sl_error_set(error, err, "out of memory");
+	else if (err || c.tables.used > budget_of(config))
+		err = refuse_size(&c, interface, budget_of(config), !err,
+				  error);
+	if (err) {
+		sl_tables_fini(&c.tables);
+		sl_compiled_free(c.out);
+		return err;
 	}
-	err = c.words ? compile_rules(&c) : 0;
-	free(c.base);
-	if (err)
-		goto err_free;
 	c.out->tables = c.tables.bytes;
 	c.out->gen.table_bytes = (uint32_t)c.tables.used;
-	sl_compiled_finish(c.out);
 	*compiled = c.out;
 	return 0;
-
-err_free:
-	sl_tables_fini(&c.tables);
-	sl_compiled_free(c.out);
-	if (err != -E2BIG)
-		return sl_error_set(error, err, "out of memory");
-	return sl_error_set(error, -EINVAL,
-			    "%s: compile: the rules need more than the %zu MiB "
-			    "of tables a filter may have; use fewer rules or "
-			    "smaller sets",
-			    interface, SL_TABLES_BYTES_MAX >> 20);
 }
 
-void sl_compiled_finish(struct sl_compiled *compiled)
+/* Steps in the order of the rules, and what an answer for each rule is. */
+static void finish_steps(struct sl_compiled *compiled, uint32_t *answer_of)
 {
-	for (size_t i = 0; i < compiled->n_rules; i++)
-		memcpy(compiled->tables + compiled->gen.rules +
-			       i * sizeof(struct sl_rule_info),
-		       &compiled->rules[i].info, sizeof(struct sl_rule_info));
+	struct sl_step *steps =
+		(struct sl_step *)(compiled->tables + compiled->gen.steps);
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < compiled->n_rules; i++) {
+		const struct sl_compiled_rule *r = &compiled->rules[i];
+
+		if (r->kind >= SL_MATCH_VERDICT) {
+			answer_of[i] = SL_MATCH(r->kind, n);
+			steps[n++] = r->step;
+		} else {
+			answer_of[i] = SL_MATCH(r->kind, r->step.slot);
+		}
+	}
+}
+
+int sl_compiled_finish(struct sl_compiled *compiled)
+{
+	const struct sl_gen *gen = &compiled->gen;
+	uint32_t *answers, *answer_of;
+
+	if (!compiled->n_rules || compiled->finished)
+		return 0;
+	answer_of = calloc(compiled->n_rules, sizeof(*answer_of));
+	if (!answer_of)
+		return -ENOMEM;
+	finish_steps(compiled, answer_of);
+	answers = (uint32_t *)(compiled->tables +
+			       (gen->dense ? gen->dense : gen->answers));
+	for (size_t i = 0; i < compiled->n_answers; i++)
+		answers[i] = answers[i] ? answer_of[answers[i] - 1] :
+					  SL_MATCH_NONE;
+	free(answer_of);
+	compiled->finished = true;
+	return 0;
 }
 
 void sl_compiled_free(struct sl_compiled *compiled)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What the parts of the compiler share; compile.h is what others see. Each
- * part compiles one dimension into the tables. They return 0, -ENOMEM or
- * -E2BIG.
+ * What the parts of the compiler share; compile.h is what others see. They
+ * return 0, -ENOMEM, or -E2BIG when the tables would be too large.
  */
 #ifndef SLUICE_COMPILER_H
 #define SLUICE_COMPILER_H
@@ -11,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "classes.h"
 #include "compile.h"
 #include "tables.h"
 
-struct sl_classes;
 struct sl_rule;
 
 struct sl_compiler {
@@ -22,27 +21,41 @@ struct sl_compiler {
 	struct sl_tables_builder tables;
 	size_t words;
 	uint64_t *base; /* scratch: rules that ask nothing of the field */
+	struct sl_classes groups[SL_GROUPS_MAX];
+	enum sl_field group_end[SL_GROUPS_MAX]; /* the last field of each */
+	size_t n_groups;
 };
 
-/* Does this rule ask something of this dimension? */
-bool sl_rule_asks(const struct sl_rule *rule, enum sl_dim dim);
+/* Does this rule ask something of this field? */
+bool sl_rule_asks(const struct sl_rule *rule, enum sl_field field);
 
 /* Fills c->base; false when no rule looks at the field at all. */
-bool sl_compiler_base(struct sl_compiler *c, enum sl_dim dim);
+bool sl_compiler_base(struct sl_compiler *c, enum sl_field field);
 
 /* Appends bytes to the tables, and says where they are. */
 int sl_compiler_put(struct sl_compiler *c, const void *values, size_t bytes,
 		    uint32_t *where);
 
-/* Appends the vectors of a dimension, which is in use from now on. */
-int sl_compiler_put_vectors(struct sl_compiler *c, enum sl_dim dim,
-			    const struct sl_classes *classes);
+/*
+ * Puts the map from the field's values to classes into the tables, and the
+ * classes into `classes`, which is initialized. compile_address.c,
+ * compile_mac.c, compile_value.c
+ */
+int sl_compile_address(struct sl_compiler *c, enum sl_field field,
+		       struct sl_classes *classes);
+int sl_compile_mac(struct sl_compiler *c, enum sl_field field,
+		   struct sl_classes *classes);
+int sl_compile_value(struct sl_compiler *c, enum sl_field field,
+		     struct sl_classes *classes);
 
-/* side: 0 source, 1 destination. compile_address.c, compile_field.c */
-int sl_compile_addresses(struct sl_compiler *c, int side);
-int sl_compile_ports(struct sl_compiler *c, int side);
-int sl_compile_kinds(struct sl_compiler *c);
-int sl_compile_fragment(struct sl_compiler *c);
-int sl_compile_vlans(struct sl_compiler *c);
+/*
+ * Folds the field's classes into the group under way, or begins a new one with
+ * them. Takes *classes over, also on failure. compile_group.c
+ */
+int sl_compile_group(struct sl_compiler *c, enum sl_field field,
+		     struct sl_classes *classes);
+
+/* From the groups to keys and answers. compile_answer.c */
+int sl_compile_answers(struct sl_compiler *c);
 
 #endif /* SLUICE_COMPILER_H */

@@ -13,8 +13,7 @@
 #define EFFECTIVE_ACTIONS                                    \
 	(1u << SL_ACTION_PASS | 1u << SL_ACTION_DROP |       \
 	 1u << SL_ACTION_BOUNCE | 1u << SL_ACTION_REDIRECT | \
-	 1u << SL_ACTION_FORWARD)
-#define EFFECTIVE_OPTIONS (SL_OPT_FRAGMENT | SL_OPT_VLAN)
+	 1u << SL_ACTION_FORWARD | 1u << SL_ACTION_COUNT)
 
 struct check {
 	const struct sl_config *config;
@@ -41,8 +40,6 @@ static void refuse(struct check *c, struct sl_pos pos, const char *kind,
 
 static void check_set(struct check *c, const struct sl_set *set)
 {
-	if (set->mac)
-		refuse(c, set->pos, "set", set->name, "mac");
 	if (set->live)
 		refuse(c, set->live_pos, "set", set->name, "live");
 	if (set->max)
@@ -51,15 +48,9 @@ static void check_set(struct check *c, const struct sl_set *set)
 
 static void check_rule(struct check *c, const struct sl_rule *rule)
 {
-	const struct sl_options *o = &rule->options;
-
 	if (!(1u << rule->verdict.action & EFFECTIVE_ACTIONS))
 		refuse(c, rule->verdict_pos, "rule", rule->name,
 		       sl_action_words[rule->verdict.action]);
-	for (unsigned bit = 0; bit < SL_OPT_COUNT; bit++)
-		if (o->written & ~EFFECTIVE_OPTIONS & 1u << bit)
-			refuse(c, o->pos[bit], "rule", rule->name,
-			       sl_option_words[bit]);
 }
 
 static void check_forwarder(struct check *c, const struct sl_forwarder *f)
@@ -88,8 +79,6 @@ int sl_config_check_effective(const struct sl_config *config,
 		if (config->interfaces[i].count_source_port)
 			refuse(&c, config->interfaces[i].count_pos, "interface",
 			       config->interfaces[i].name, "count source-port");
-	if (config->limits.given)
-		refuse(&c, config->limits.pos, "", NULL, "limits");
 	for (size_t i = 0; i < config->n_sets; i++)
 		check_set(&c, config->sets[i]);
 	for (size_t i = 0; i < config->n_extensions; i++)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -16,9 +17,9 @@
 static const char *const map_names[SL_MAP_COUNT] = {
 	[SL_MAP_TOTALS] = "sl_totals", [SL_MAP_PORTS] = "sl_ports",
 	[SL_MAP_RULES] = "sl_rules",   [SL_MAP_XSKS] = "xsks_map",
-	[SL_MAP_TABLES] = "sl_tables", [SL_MAP_DEVS] = "sl_devs",
-	[SL_MAP_GEN] = ".rodata.gen",  [SL_MAP_NAMES] = "sl_names",
-	[SL_MAP_TEXT] = "sl_text",
+	[SL_MAP_TABLES] = "sl_tables", [SL_MAP_CACHE] = "sl_cache",
+	[SL_MAP_DEVS] = "sl_devs",     [SL_MAP_GEN] = ".rodata.gen",
+	[SL_MAP_NAMES] = "sl_names",   [SL_MAP_TEXT] = "sl_text",
 };
 
 const char *sl_filter_map_name(enum sl_filter_map map)
@@ -45,6 +46,8 @@ static void take_map(struct sl_filter *filter, uint32_t id)
 			    strcmp(info.name, map_names[m]) != 0)
 				continue;
 			filter->map_fd[m] = fd;
+			if (m == SL_MAP_RULES)
+				filter->n_slots = info.max_entries;
 			return;
 		}
 	}
@@ -135,18 +138,26 @@ void sl_filter_close(struct sl_filter *filter)
 	memset(filter->map_fd, 0xff, sizeof(filter->map_fd));
 }
 
-int sl_filter_names(const struct sl_filter *filter,
-		    struct sl_rule_name names[SL_SLOTS_MAX])
+int sl_filter_names(const struct sl_filter *filter, struct sl_rule_name *names)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	uint32_t keys[SL_SLOTS_MAX], next, count = SL_SLOTS_MAX;
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+	int fd = filter->map_fd[SL_MAP_NAMES];
+	size_t bytes;
+	void *map;
 
-	if (filter->map_fd[SL_MAP_NAMES] < 0)
+	if (fd < 0)
 		return -ENOENT;
-	/* An array is read in the order of its keys; ENOENT says the end. */
-	if (bpf_map_lookup_batch(filter->map_fd[SL_MAP_NAMES], NULL, &next,
-				 keys, names, &count, &opts) < 0 &&
-	    errno != ENOENT)
+	if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0)
 		return -errno;
-	return count == SL_SLOTS_MAX ? 0 : -EIO;
+	if (info.max_entries != filter->n_slots ||
+	    info.value_size != sizeof(*names))
+		return -EPROTO;
+	bytes = filter->n_slots * sizeof(*names);
+	map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	memcpy(names, map, bytes);
+	munmap(map, bytes);
+	return 0;
 }

@@ -20,6 +20,7 @@ enum sl_filter_map {
 	SL_MAP_RULES,
 	SL_MAP_XSKS,
 	SL_MAP_TABLES,
+	SL_MAP_CACHE,
 	SL_MAP_DEVS,
 	SL_MAP_GEN,
 	SL_MAP_NAMES, /* only where Sluice loaded a configuration */
@@ -35,6 +36,7 @@ struct sl_filter {
 	int prog_fd;
 	bool frags;		  /* the xdp.frags entry */
 	int map_fd[SL_MAP_COUNT]; /* -1: not there */
+	uint32_t n_slots;	  /* rule counters there are */
 	struct sl_gen gen;
 };
 
@@ -50,11 +52,10 @@ int sl_filter_open(uint32_t prog_id, struct sl_filter *filter,
 void sl_filter_close(struct sl_filter *filter);
 
 /*
- * Reads who the rule slots belong to. 0, -ENOENT when the filter has no
- * configuration, or another -errno.
+ * Reads who the rule slots belong to into `names`, filter->n_slots of them. 0,
+ * -ENOENT when the filter has no configuration, or another -errno.
  */
-int sl_filter_names(const struct sl_filter *filter,
-		    struct sl_rule_name names[SL_SLOTS_MAX]);
+int sl_filter_names(const struct sl_filter *filter, struct sl_rule_name *names);
 
 /* How many CPUs a per-CPU value has room for, or -errno. */
 int sl_cpus_possible(void);

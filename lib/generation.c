@@ -66,6 +66,11 @@ static int set_constants(const struct sl_generation_input *input,
 			 struct sl_generation *g)
 {
 	struct sl_gen gen = input->compiled->gen;
+	int cpus = sl_cpus_possible();
+
+	if (cpus < 0)
+		return cpus;
+	gen.cache_cpus = (uint32_t)cpus;
 
 	gen.generation = input->previous ? input->previous->gen.generation + 1 :
 					   1;
@@ -98,19 +103,49 @@ static int create_map(const struct sl_generation *g, enum sl_filter_map which)
 	return err;
 }
 
+/* One set of SL_CACHE_WAYS words at least, with no cache. */
+static uint32_t cache_bytes(const struct sl_gen *gen)
+{
+	uint32_t set = SL_CACHE_WAYS * sizeof(uint64_t);
+	int cpus = sl_cpus_possible();
+
+	if (!gen->cache_bits || cpus < 0)
+		return set;
+	return ((uint32_t)cpus << gen->cache_bits) * set;
+}
+
+/* Sizes that the object does not know. */
+static int size_maps(const struct sl_generation_input *input,
+		     const struct sl_generation *g)
+{
+	const struct sl_compiled *compiled = input->compiled;
+	uint32_t text_bytes = (uint32_t)strlen(input->text) + 1;
+	int err = 0;
+
+	if (compiled->gen.table_bytes)
+		err = bpf_map__set_value_size(find_map(g, SL_MAP_TABLES),
+					      compiled->gen.table_bytes);
+	if (!err)
+		err = bpf_map__set_value_size(find_map(g, SL_MAP_CACHE),
+					      cache_bytes(&compiled->gen));
+	if (!err)
+		err = bpf_map__set_value_size(find_map(g, SL_MAP_TEXT),
+					      text_bytes);
+	if (!err)
+		err = bpf_map__set_max_entries(find_map(g, SL_MAP_RULES),
+					       compiled->n_slots);
+	if (!err)
+		err = bpf_map__set_max_entries(find_map(g, SL_MAP_NAMES),
+					       compiled->n_slots);
+	return err;
+}
+
 static int set_maps(const struct sl_generation_input *input,
 		    struct sl_generation *g)
 {
 	size_t n = sizeof(inherited) / sizeof(*inherited);
-	int err = 0;
+	int err = size_maps(input, g);
 
-	if (input->compiled->gen.table_bytes)
-		err = bpf_map__set_value_size(find_map(g, SL_MAP_TABLES),
-					      input->compiled->gen.table_bytes);
-	if (!err)
-		err = bpf_map__set_value_size(find_map(g, SL_MAP_TEXT),
-					      (uint32_t)strlen(input->text) +
-						      1);
 	if (!err)
 		err = create_map(g, SL_MAP_TABLES);
 	if (!err)
@@ -126,10 +161,13 @@ static int fill_tables(const struct sl_generation_input *input,
 {
 	size_t bytes = input->compiled->gen.table_bytes;
 	void *tables;
+	int err;
 
 	if (!bytes)
 		return 0;
-	sl_compiled_finish(input->compiled);
+	err = sl_compiled_finish(input->compiled);
+	if (err)
+		return err;
 	tables = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
 		      map_fd(g, SL_MAP_TABLES), 0);
 	if (tables == MAP_FAILED)
@@ -143,13 +181,12 @@ static int fill_devices(const struct sl_generation_input *input,
 			const struct sl_generation *g)
 {
 	for (size_t i = 0; i < input->compiled->n_rules; i++) {
-		const struct sl_rule_info *info =
-			&input->compiled->rules[i].info;
-		struct bpf_devmap_val value = { .ifindex = info->ifindex };
+		const struct sl_step *step = &input->compiled->rules[i].step;
+		struct bpf_devmap_val value = { .ifindex = step->ifindex };
 
-		if (info->verdict != SL_VERDICT_REDIRECT)
+		if (!step->ifindex)
 			continue;
-		if (bpf_map_update_elem(map_fd(g, SL_MAP_DEVS), &info->ifindex,
+		if (bpf_map_update_elem(map_fd(g, SL_MAP_DEVS), &step->ifindex,
 					&value, BPF_ANY) < 0)
 			return -errno;
 	}
@@ -159,17 +196,27 @@ static int fill_devices(const struct sl_generation_input *input,
 static int fill_names(const struct sl_generation_input *input,
 		      const struct sl_generation *g)
 {
-	for (size_t i = 0; i < input->compiled->n_rules; i++) {
-		const struct sl_compiled_rule *r = &input->compiled->rules[i];
-		struct sl_rule_name name = { .position = (uint32_t)i,
-					     .verdict = r->info.verdict };
+	const struct sl_compiled *compiled = input->compiled;
+	size_t bytes = compiled->n_slots * sizeof(struct sl_rule_name);
+	struct sl_rule_name *names = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+					  MAP_SHARED, map_fd(g, SL_MAP_NAMES),
+					  0);
 
-		memcpy(name.name, r->rule->name,
-		       strnlen(r->rule->name, sizeof(name.name) - 1));
-		if (bpf_map_update_elem(map_fd(g, SL_MAP_NAMES), &r->info.slot,
-					&name, BPF_ANY) < 0)
-			return -errno;
+	if (names == MAP_FAILED)
+		return -errno;
+	for (size_t i = 0; i < compiled->n_rules; i++) {
+		const struct sl_compiled_rule *r = &compiled->rules[i];
+		struct sl_rule_name *name = &names[r->step.slot];
+
+		memcpy(name->name, r->rule->name,
+		       strnlen(r->rule->name, sizeof(name->name) - 1));
+		name->position = (uint32_t)i;
+		name->action = r->step.action;
+		name->verdict = r->step.verdict;
+		name->flags = r->step.flags & SL_STEP_OBSERVE;
+		name->expires_ns = r->step.expires_ns;
 	}
+	munmap(names, bytes);
 	return 0;
 }
 
@@ -197,6 +244,17 @@ static const char *log_tail(void)
 	return length > 3000 ? text + length - 3000 : text;
 }
 
+static int refuse_slots(const struct sl_generation_input *input,
+			struct sl_error *error)
+{
+	return sl_error_set(
+		error, -ENOSPC,
+		"filter: the running one has %u rule counters, too few for its "
+		"rules and the %zu new ones side by side; `sluice down` first, "
+		"then apply (this loses the counters)",
+		input->previous->n_slots, input->compiled->n_rules);
+}
+
 int sl_generation_open(const struct sl_generation_input *input,
 		       struct sl_generation *generation, struct sl_error *error)
 {
@@ -214,6 +272,8 @@ int sl_generation_open(const struct sl_generation_input *input,
 		err = fill_tables(input, &g);
 	if (!err)
 		err = fill_devices(input, &g);
+	if (err == -ENOSPC)
+		return refuse_slots(input, error);
 	if (err) {
 		sl_generation_close(&g);
 		return sl_error_set(error, err, "filter: prepare: %s\n%s",

@@ -96,18 +96,18 @@ static int compare_rules(const void *a, const void *b)
 
 static int read_rules(const struct sl_filter *filter, struct sl_stats *stats)
 {
-	struct sl_counter *sums = calloc(SL_SLOTS_MAX, sizeof(*sums));
-	struct sl_rule_name *names = calloc(SL_SLOTS_MAX, sizeof(*names));
-	struct sl_rule_stats *rules = calloc(SL_SLOTS_MAX, sizeof(*rules));
-	size_t n = 0;
+	size_t n = 0, room = filter->n_slots;
+	struct sl_counter *sums = calloc(room + 1, sizeof(*sums));
+	struct sl_rule_name *names = calloc(room + 1, sizeof(*names));
+	struct sl_rule_stats *rules = calloc(room + 1, sizeof(*rules));
 	int err = sums && names && rules ? 0 : -ENOMEM;
 
 	if (!err)
-		err = read_sums(filter->map_fd[SL_MAP_RULES], SL_SLOTS_MAX,
+		err = read_sums(filter->map_fd[SL_MAP_RULES], filter->n_slots,
 				sizeof(*sums), sums);
 	if (!err)
 		err = sl_filter_names(filter, names);
-	for (uint32_t slot = 0; slot < SL_SLOTS_MAX && !err; slot++)
+	for (uint32_t slot = 0; slot < room && !err; slot++)
 		if (names[slot].name[0])
 			rules[n++] = (struct sl_rule_stats){ names[slot], slot,
 							     sums[slot] };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 #include "parse.h"
+#include "sluice/abi.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static int limits_item(struct sl_parser *p, void *context)
 				      words[choice]);
 	*seen |= 1u << choice;
 	if (choice == 0)
-		return sl_parse_number(p, "a number of rules", 1, UINT32_MAX,
+		return sl_parse_number(p, "a number of rules", 1, SL_RULES_MAX,
 				       &limits->rules);
 	return sl_parse_size(p, choice == 1 ? &limits->tables_bytes :
 					      &limits->sets_bytes);

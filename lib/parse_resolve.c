@@ -74,12 +74,13 @@ static int compare_rules(const void *a, const void *b)
 static void check_rules(struct sl_parser *p)
 {
 	const struct sl_config *c = p->config;
+	size_t most = c->limits.rules ? c->limits.rules : SL_RULES_DEFAULT;
 
-	if (c->n_rules > SL_RULES_MAX)
+	if (c->n_rules > most)
 		sl_parse_error(
-			p, c->rules[SL_RULES_MAX].pos,
-			"%zu rules, of which this version holds %d: the first too many is \"%s\"; put addresses and ports that share a verdict into one rule",
-			c->n_rules, SL_RULES_MAX, c->rules[SL_RULES_MAX].name);
+			p, c->rules[most].pos,
+			"%zu rules, and the limit is %zu: the first too many is \"%s\"; put addresses and ports that share a verdict into one rule, or raise `limits { rules }` (up to %d)",
+			c->n_rules, most, c->rules[most].name, SL_RULES_MAX);
 }
 
 static void check_live_sets(struct sl_parser *p)

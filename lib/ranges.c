@@ -12,11 +12,30 @@
 
 #include "classes.h"
 
-static int compare_ranges(const void *a, const void *b)
+/*
+ * Sorts by the low end, by counting: n is up to a hundred ranges a rule, the
+ * values are few.
+ */
+static int sort_ranges(struct sl_range *ranges, size_t n, uint32_t n_values)
 {
-	const struct sl_range *x = a, *y = b;
+	struct sl_range *sorted = calloc(n + 1, sizeof(*sorted));
+	size_t *place = calloc((size_t)n_values + 1, sizeof(*place));
 
-	return (x->low > y->low) - (x->low < y->low);
+	if (!sorted || !place) {
+		free(sorted);
+		free(place);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		place[ranges[i].low + 1]++;
+	for (uint32_t v = 0; v < n_values; v++)
+		place[v + 1] += place[v];
+	for (size_t i = 0; i < n; i++)
+		sorted[place[ranges[i].low]++] = ranges[i];
+	memcpy(ranges, sorted, n * sizeof(*ranges));
+	free(sorted);
+	free(place);
+	return 0;
 }
 
 struct sweep {
@@ -88,14 +107,14 @@ int sl_ranges_map(struct sl_range *ranges, size_t n, uint32_t n_values,
 		.base = base,
 		.classes = classes,
 	};
-	int err = -ENOMEM;
+	int err = sort_ranges(ranges, n, n_values);
 
 	s.open = calloc(n + 1, sizeof(*s.open));
 	s.vector = calloc(classes->words, sizeof(*s.vector));
-	if (s.open && s.vector) {
-		qsort(ranges, n, sizeof(*ranges), compare_ranges);
+	if (!s.open || !s.vector)
+		err = -ENOMEM;
+	if (!err)
 		err = run_sweep(&s, n_values, map);
-	}
 	free(s.open);
 	free(s.vector);
 	return err;

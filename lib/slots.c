@@ -5,66 +5,94 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 
 #include "compile.h"
 #include "config.h"
 #include "filter.h"
+#include "symbol.h"
 
 struct slots {
-	struct sl_rule_name names[SL_SLOTS_MAX]; /* of the running generation */
-	bool used[SL_SLOTS_MAX];
+	struct sl_rule_name *names; /* of the running generation */
+	uint32_t n_slots;
+	struct sl_symbols by_name;
+	uint32_t next; /* no slot below is free */
 };
 
 static int read_names(struct slots *slots, const struct sl_filter *previous)
 {
 	int err = sl_filter_names(previous, slots->names);
 
-	for (uint32_t i = 0; i < SL_SLOTS_MAX && !err; i++)
-		slots->used[i] = slots->names[i].name[0] != '\0';
+	for (uint32_t i = 0; i < slots->n_slots && !err; i++) {
+		slots->names[i].name[SL_NAME_BYTES - 1] = '\0';
+		if (slots->names[i].name[0])
+			err = sl_symbols_add(&slots->by_name,
+					     slots->names[i].name, i);
+	}
 	return err;
 }
 
-static uint32_t find_name(const struct slots *slots, const char *name)
+static uint32_t take_free(struct slots *slots)
 {
-	for (uint32_t i = 0; i < SL_SLOTS_MAX; i++)
-		if (strncmp(slots->names[i].name, name, SL_NAME_BYTES) == 0)
-			return i;
-	return SL_SLOT_NONE;
+	while (slots->next < slots->n_slots &&
+	       slots->names[slots->next].name[0])
+		slots->next++;
+	return slots->next < slots->n_slots ? slots->next++ : SL_SLOT_NONE;
 }
 
-static int take_free(struct slots *slots, uint32_t *slot)
+static uint64_t monotonic_ns(void)
 {
-	for (uint32_t i = 0; i < SL_SLOTS_MAX; i++) {
-		if (slots->used[i])
-			continue;
-		slots->used[i] = true;
-		*slot = i;
-		return 0;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A rule that was there expires when it was to: a reload gives it no time. */
+static void set_deadline(const struct slots *slots, struct sl_compiled_rule *r)
+{
+	uint64_t before = r->fresh ? 0 : slots->names[r->step.slot].expires_ns;
+
+	if (r->step.expires_ns)
+		r->step.expires_ns =
+			before ? before : monotonic_ns() + r->step.expires_ns;
+}
+
+static int assign(struct slots *slots, struct sl_compiled *compiled)
+{
+	for (size_t i = 0; i < compiled->n_rules; i++) {
+		struct sl_compiled_rule *r = &compiled->rules[i];
+		size_t found = sl_symbols_find(&slots->by_name, r->rule->name);
+
+		r->fresh = found == SL_SYMBOL_NONE;
+		r->step.slot = r->fresh ? take_free(slots) : (uint32_t)found;
+		if (r->step.slot == SL_SLOT_NONE)
+			return -ENOSPC;
+		set_deadline(slots, r);
 	}
-	return -ENOSPC; /* cannot be: SL_SLOTS_MAX holds two generations */
+	return 0;
 }
 
 int sl_slots_assign(struct sl_compiled *compiled,
 		    const struct sl_filter *previous)
 {
-	struct slots *slots = calloc(1, sizeof(*slots));
+	struct slots slots = { .n_slots = previous ? previous->n_slots :
+						     compiled->n_slots };
 	int err = 0;
 
-	if (!slots)
+	slots.names = calloc(slots.n_slots + 1, sizeof(*slots.names));
+	if (!slots.names)
 		return -ENOMEM;
 	if (previous && previous->map_fd[SL_MAP_NAMES] >= 0)
-		err = read_names(slots, previous);
-	for (size_t i = 0; i < compiled->n_rules && !err; i++) {
-		struct sl_compiled_rule *r = &compiled->rules[i];
-
-		r->info.slot = find_name(slots, r->rule->name);
-		r->fresh = r->info.slot == SL_SLOT_NONE;
-		if (r->fresh)
-			err = take_free(slots, &r->info.slot);
-	}
-	free(slots);
+		err = read_names(&slots, previous);
+	if (!err)
+		err = assign(&slots, compiled);
+	if (!err)
+		compiled->n_slots = slots.n_slots;
+	sl_symbols_fini(&slots.by_name);
+	free(slots.names);
 	return err;
 }
 
@@ -84,12 +112,9 @@ int sl_slots_zero(const struct sl_compiled *compiled,
 
 		if (r->fresh &&
 		    bpf_map_update_elem(previous->map_fd[SL_MAP_RULES],
-					&r->info.slot, zeroes, BPF_ANY) < 0)
+					&r->step.slot, zeroes, BPF_ANY) < 0)
 			err = -errno;
 	}
 	free(zeroes);
 	return err;
 }
-
-_Static_assert(SL_SLOTS_MAX >= 2 * SL_RULES_MAX,
-	       "a new generation finds free slots beside the running one");

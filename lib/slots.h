@@ -12,7 +12,8 @@ struct sl_filter;
 /*
  * Gives each rule of `compiled` its slot: the one that `previous` (NULL: none)
  * has for that name, else one that the running generation does not count in.
- * Changes nothing that runs. 0 or -errno.
+ * Likewise its deadline, if it expires. Changes nothing that runs. 0 or -errno:
+ * -ENOSPC when `previous` has too few slots for both generations.
  */
 int sl_slots_assign(struct sl_compiled *compiled,
 		    const struct sl_filter *previous);

@@ -28,6 +28,12 @@ int64_t sl_tables_reserve(struct sl_tables_builder *tables, size_t bytes)
 	return (int64_t)offset;
 }
 
+void sl_tables_shrink(struct sl_tables_builder *tables, size_t used)
+{
+	memset(tables->bytes + used, 0, tables->used - used);
+	tables->used = used;
+}
+
 void sl_tables_fini(struct sl_tables_builder *tables)
 {
 	free(tables->bytes);

@@ -11,6 +11,8 @@
 
 /* The verifier refuses variable offsets of 1 << 29 and more (BPF_MAX_VAR_OFF). */
 #define SL_TABLES_BYTES_MAX ((size_t)1 << 28)
+/* What a filter may take where the configuration does not say. */
+#define SL_TABLES_BYTES_DEFAULT ((size_t)64 << 20)
 
 struct sl_tables_builder {
 	uint8_t *bytes;
@@ -22,6 +24,9 @@ struct sl_tables_builder {
  * -ENOMEM, or -E2BIG past SL_TABLES_BYTES_MAX.
  */
 int64_t sl_tables_reserve(struct sl_tables_builder *tables, size_t bytes);
+
+/* Gives back, zeroed, what was reserved after `used` bytes were in use. */
+void sl_tables_shrink(struct sl_tables_builder *tables, size_t used);
 
 /* The address of an offset, valid until the next reservation. */
 static inline void *sl_tables_pointer(const struct sl_tables_builder *tables,

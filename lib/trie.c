@@ -8,7 +8,7 @@
  * scattered IPv6 hosts cost a node each, not a chain of fourteen.
  *
  * Stride: a node's index ends at a multiple of four bits, so that each level
- * eats at least one more nibble and the depth is bounded (SL_TRIE_DEPTH4,
+ * eats at least one more nibble and the depth is bounded (SL_TRIE_DEPTH_MAC,
  * SL_TRIE_DEPTH6); bit 64 is such a multiple, so no index crosses the words. Of
  * the possible strides the longest is taken of whose children at least a
  * quarter hold a change: fewer levels where addresses are dense, no empty
@@ -42,6 +42,7 @@ struct block {
 struct builder {
 	const struct sl_segment *segments;
 	struct sl_tables_builder *tables;
+	bool ip4; /* nodes are struct sl_trie_node4 */
 };
 
 static sl_address block_mask(unsigned depth)
@@ -128,17 +129,23 @@ static bool compress(const struct builder *b, struct block *k)
 	return true;
 }
 
-/* The entries of the node at this offset, until the tables grow. */
-static uint32_t *first_entry(const struct builder *b, uint32_t offset)
+static size_t header_bytes(const struct builder *b)
 {
-	return sl_tables_pointer(b->tables,
-				 offset + sizeof(struct sl_trie_node));
+	return b->ip4 ? sizeof(struct sl_trie_node4) :
+			sizeof(struct sl_trie_node);
+}
+
+static void set_entry(const struct builder *b, size_t offset, uint32_t i,
+		      uint32_t entry)
+{
+	((uint32_t *)sl_tables_pointer(b->tables, (uint32_t)offset))[i] = entry;
 }
 
 static int64_t build_block(const struct builder *b, struct block k);
 
+/* Fills the 2^stride entries at `offset`, which stand for the block. */
 static int fill_children(const struct builder *b, const struct block *k,
-			 uint32_t offset, unsigned stride)
+			 size_t offset, unsigned stride)
 {
 	/* depth + stride <= ADDRESS_BITS: choose_stride() sees to that. */
 	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
@@ -162,7 +169,7 @@ static int fill_children(const struct builder *b, const struct block *k,
 		entry = build_block(b, child);
 		if (entry < 0)
 			return (int)entry;
-		first_entry(b, offset)[i] = (uint32_t)entry;
+		set_entry(b, offset, i, (uint32_t)entry);
 	}
 	return 0;
 }
@@ -186,26 +193,44 @@ static void write_node(const struct builder *b, uint32_t offset,
 	};
 }
 
+static void write_node4(const struct builder *b, uint32_t offset,
+			const struct block *k, unsigned stride, int64_t miss)
+{
+	struct sl_trie_node4 *node = sl_tables_pointer(b->tables, offset);
+	sl_address mask = miss < 0 ? 0 : block_mask(k->depth);
+
+	*node = (struct sl_trie_node4){
+		.key = (uint32_t)(k->first >> 96),
+		.mask = (uint32_t)(mask >> 96),
+		.miss = miss < 0 ? 0 : (uint32_t)miss,
+		.index_mask = (uint8_t)((1u << stride) - 1),
+		.shift = (uint8_t)(32 - k->depth - stride),
+	};
+}
+
 static int64_t build_node(const struct builder *b, struct block k)
 {
 	int64_t outside = b->segments[k.from].class_id;
 	int64_t miss = compress(b, &k) ? outside : -1;
 	unsigned stride = k.from == k.to ? 0 : choose_stride(b, &k);
+	size_t header = header_bytes(b);
 	int64_t offset;
 	int err;
 
 	offset = sl_tables_reserve(b->tables,
-				   sizeof(struct sl_trie_node) +
-					   (sizeof(uint32_t) << stride));
+				   header + (sizeof(uint32_t) << stride));
 	if (offset < 0)
 		return offset;
-	write_node(b, (uint32_t)offset, &k, stride, miss);
+	if (b->ip4)
+		write_node4(b, (uint32_t)offset, &k, stride, miss);
+	else
+		write_node(b, (uint32_t)offset, &k, stride, miss);
 	if (stride == 0) {
-		*first_entry(b, (uint32_t)offset) =
-			SL_TRIE_LEAF | b->segments[k.from].class_id;
+		set_entry(b, (size_t)offset + header, 0,
+			  SL_TRIE_LEAF | b->segments[k.from].class_id);
 		return offset;
 	}
-	err = fill_children(b, &k, (uint32_t)offset, stride);
+	err = fill_children(b, &k, (size_t)offset + header, stride);
 	return err ? err : offset;
 }
 
@@ -220,8 +245,24 @@ static int64_t build_block(const struct builder *b, struct block k)
 int64_t sl_trie_build(const struct sl_segments *segments,
 		      struct sl_tables_builder *tables)
 {
-	struct builder b = { segments->items, tables };
+	struct builder b = { segments->items, tables, false };
 	struct block all = { 0, 0, 0, segments->n_items - 1 };
 
 	return build_node(&b, all);
+}
+
+int64_t sl_trie4_build(const struct sl_segments *segments,
+		       struct sl_tables_builder *tables)
+{
+	struct builder b = { segments->items, tables, true };
+	struct block all = { 0, 0, 0, segments->n_items - 1 };
+	int64_t offset;
+	int err;
+
+	offset = sl_tables_reserve(tables, sizeof(uint32_t)
+						   << SL_TRIE4_ROOT_BITS);
+	if (offset < 0)
+		return offset;
+	err = fill_children(&b, &all, (size_t)offset, SL_TRIE4_ROOT_BITS);
+	return err ? err : offset;
 }

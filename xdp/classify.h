@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Facts -> rule: the lookup. Each field that some rule looks at is mapped to a
- * class, which says where the bit vector of the rules that it can satisfy
- * starts; the first set bit of their conjunction is the first rule that matches.
- * The tables are built by lib/compile.c; their layout is in sluice/abi.h.
+ * Facts -> the first rule that matches (SL_MATCH_*): the lookup in the tables
+ * that lib/compile.c makes.
+ *
+ *   fields -> classes       sl_locate(): tries and arrays, folded into groups
+ *   classes -> key          one number
+ *   key -> answer           dense: an array; else the cache, and on a miss
+ *   classes -> answer       sl_first_match(): the conjunction of bit vectors
  *
  * No map and no section here: the tables are a pointer and the constants a
  * struct, so the host compiles the same code for tests and fuzzers. In the
@@ -33,8 +36,8 @@ static __always_inline const __u8 *sl_table_at(const struct sl_tables *t,
 
 /*
  * The loads say false for an offset that is not in the tables, which the
- * compiler (lib/compile.c) never makes: the verifier then has one path to
- * follow behind each load, not one for the value and one for its stand-in.
+ * compiler never makes: the verifier then has one path to follow behind each
+ * load, not one for the value and one for its stand-in.
  */
 static __always_inline bool sl_table_u32(const struct sl_tables *t,
 					 __u64 offset, __u32 *value)
@@ -48,12 +51,12 @@ static __always_inline bool sl_table_u32(const struct sl_tables *t,
 }
 
 /*
- * One step down a trie: *entry is the offset of a node, and becomes the next one's or
- * a leaf (SL_TRIE_LEAF | class).
+ * One step down a trie: *entry is the offset of a node, and becomes the next
+ * one's or a leaf (SL_TRIE_LEAF | class).
  */
 static __always_inline bool sl_trie_step(const struct sl_tables *t,
 					 __u32 *entry, const __u64 address[2],
-					 bool ip6)
+					 bool two_words)
 {
 	const struct sl_trie_node *n = (const void *)sl_table_at(t, *entry);
 	__u64 word;
@@ -61,25 +64,23 @@ static __always_inline bool sl_trie_step(const struct sl_tables *t,
 	if (!n)
 		return false;
 	if ((address[0] ^ n->key[0]) & n->mask[0] ||
-	    (ip6 && (address[1] ^ n->key[1]) & n->mask[1])) {
+	    (two_words && (address[1] ^ n->key[1]) & n->mask[1])) {
 		*entry = SL_TRIE_LEAF | n->miss;
 		return true;
 	}
-	word = ip6 && n->word ? address[1] : address[0];
+	word = two_words && n->word ? address[1] : address[0];
 	*entry = ((const __u32 *)(n + 1))[(word >> n->shift) & n->index_mask];
 	return true;
 }
 
-static __always_inline bool sl_trie_lookup4(const struct sl_tables *t,
-					    __u32 root, const __u64 address[2],
-					    __u32 *class_id)
+static __always_inline bool sl_trie_lookup(const struct sl_tables *t,
+					   __u32 root, const __u64 address[2],
+					   bool ip6, __u32 *class_id)
 {
 	__u32 entry = root;
 
-	/* Unrolled: the counter would cost as much as the step's loads. */
-#pragma GCC unroll 8
-	for (int i = 0; i < SL_TRIE_DEPTH4; i++) {
-		if (!sl_trie_step(t, &entry, address, false))
+	for (int i = 0; i < (ip6 ? SL_TRIE_DEPTH6 : SL_TRIE_DEPTH_MAC); i++) {
+		if (!sl_trie_step(t, &entry, address, ip6))
 			return false;
 		if (entry & SL_TRIE_LEAF)
 			break;
@@ -88,83 +89,182 @@ static __always_inline bool sl_trie_lookup4(const struct sl_tables *t,
 	return true;
 }
 
-static __always_inline bool sl_trie_lookup6(const struct sl_tables *t,
-					    __u32 root, const __u64 address[2],
+static __always_inline bool sl_trie4_lookup(const struct sl_tables *t,
+					    __u32 root, __u32 address,
 					    __u32 *class_id)
 {
-	__u32 entry = root;
+	/* The verifier knows where the root is and how many entries it has. */
+	__u32 entry =
+		((const __u32 *)(t->base +
+				 root))[address >> (32 - SL_TRIE4_ROOT_BITS)];
 
-	for (int i = 0; i < SL_TRIE_DEPTH6; i++) {
-		if (!sl_trie_step(t, &entry, address, true))
-			return false;
+#pragma GCC unroll 4
+	for (int i = 0; i < SL_TRIE4_DEPTH; i++) {
+		const struct sl_trie_node4 *n;
+
 		if (entry & SL_TRIE_LEAF)
 			break;
+		n = (const void *)sl_table_at(t, entry);
+		if (!n)
+			return false;
+		if ((address ^ n->key) & n->mask) {
+			entry = n->miss;
+			break;
+		}
+		entry = ((const __u32 *)(n + 1))[(address >> (n->shift & 31)) &
+						 n->index_mask];
 	}
 	*class_id = entry & ~SL_TRIE_LEAF;
 	return true;
 }
 
-/* side: 0 source, 1 destination. */
-static __always_inline bool sl_address_class(const struct sl_tables *t,
-					     const struct sl_packet *p,
-					     int side, __u32 *class_id)
+static __always_inline bool
+sl_address_class(const struct sl_tables *t, const struct sl_packet *p,
+		 const volatile struct sl_gen_field *f, bool destination,
+		 __u32 *class_id)
 {
-	const __u64 *address = side ? p->dst : p->src;
+	const __u64 *address = destination ? p->dst : p->src;
 
 	if (p->family == SL_FAMILY_IP4)
-		return sl_trie_lookup4(t, t->gen->trie4[side], address,
+		return sl_trie4_lookup(t, f->classes, address[0] >> 32,
 				       class_id);
 	if (p->family == SL_FAMILY_IP6)
-		return sl_trie_lookup6(t, t->gen->trie6[side], address,
-				       class_id);
-	*class_id = t->gen->class_no_address[side];
+		return sl_trie_lookup(t, f->classes6, address, true, class_id);
+	*class_id = f->none;
 	return true;
 }
 
-static __always_inline bool sl_port_class(const struct sl_tables *t,
-					  const struct sl_packet *p, int side,
-					  __u32 *class_id)
+static __always_inline bool sl_mac_class(const struct sl_tables *t,
+					 const struct sl_packet *p,
+					 const volatile struct sl_gen_field *f,
+					 bool destination, __u32 *class_id)
 {
-	__u16 port = side ? p->dport : p->sport;
-	__u32 page;
+	__u64 mac[2] = { destination ? p->mac_dst : p->mac_src };
 
-	if (!p->has_ports) {
-		*class_id = t->gen->class_no_port[side];
-		return true;
-	}
-	/* The verifier knows where the pages are and that there are 256. */
-	page = ((const __u16 *)(t->base + t->gen->port_pages[side]))[port >> 8];
-	return sl_table_u32(t,
-			    t->gen->port_classes[side] +
-				    (__u64)((page << 8) | (port & 255)) * 4,
-			    class_id);
+	*class_id = f->none;
+	return !p->has_macs ||
+	       sl_trie_lookup(t, f->classes, mac, false, class_id);
 }
 
-/* The packet's class in one dimension. */
-static __always_inline bool sl_class(const struct sl_tables *t,
-				     const struct sl_packet *p, int dim,
-				     __u32 *class_id)
+/* The class of a number; `value` above 65,535 stands for "not there". */
+static __always_inline bool
+sl_value_class(const struct sl_tables *t, const volatile struct sl_gen_field *f,
+	       __u32 value, __u32 *class_id)
 {
-	switch (dim) {
-	case SL_DIM_SRC:
-	case SL_DIM_DST:
-		return sl_address_class(t, p, dim == SL_DIM_DST, class_id);
-	case SL_DIM_KIND:
-		return sl_table_u32(
-			t,
-			t->gen->kind_classes +
-				(__u64)(p->family * 257 + p->proto) * 4,
-			class_id);
-	case SL_DIM_SPORT:
-	case SL_DIM_DPORT:
-		return sl_port_class(t, p, dim == SL_DIM_DPORT, class_id);
-	case SL_DIM_FRAGMENT:
-		*class_id = p->fragment * t->gen->words;
+	__u32 page;
+
+	if (value >= SL_FIELD_VALUES) {
+		*class_id = f->none;
 		return true;
-	default:
-		return sl_table_u32(
-			t, t->gen->vlan_classes + (__u64)p->vlan * 4, class_id);
 	}
+	if (!f->pages)
+		return sl_table_u32(t, f->classes + (__u64)value * 4, class_id);
+	/* The verifier knows where the numbers are and that there are 256. */
+	page = ((const __u16 *)(t->base + f->pages))[(value >> 8) & 255];
+	return sl_table_u32(
+		t, f->classes + (__u64)((page << 8) | (value & 255)) * 4,
+		class_id);
+}
+
+/*
+ * The fields that are numbers. Those with few values have one for "not there"
+ * that the tables know; the others become SL_FIELD_VALUES.
+ */
+static __always_inline __u32 sl_field_value(const struct sl_packet *p,
+					    int field, bool live)
+{
+	switch (field) {
+	case SL_FIELD_KIND:
+		return p->family * SL_KIND_FAMILY + p->proto;
+	case SL_FIELD_FLAGS:
+		return p->flags;
+	case SL_FIELD_ICMP:
+		return p->has_icmp ? (__u32)p->icmp_type << 8 | p->icmp_code :
+				     SL_FIELD_VALUES;
+	case SL_FIELD_FRAGMENT:
+		return p->fragment;
+	case SL_FIELD_LIVE:
+		return live;
+	case SL_FIELD_DSCP:
+		return p->dscp;
+	case SL_FIELD_ETHERTYPE:
+		return p->ethertype ? p->ethertype : SL_FIELD_VALUES;
+	case SL_FIELD_VLAN:
+		return p->vlan;
+	case SL_FIELD_INNER_VLAN:
+		return p->inner_vlan;
+	case SL_FIELD_LENGTH:
+		return p->length;
+	case SL_FIELD_SPORT:
+		return p->has_ports ? p->sport : SL_FIELD_VALUES;
+	default:
+		return p->has_ports ? p->dport : SL_FIELD_VALUES;
+	}
+}
+
+/* The packet's class in one field. */
+static __always_inline bool sl_class(const struct sl_tables *t,
+				     const struct sl_packet *p, int field,
+				     bool live, __u32 *class_id)
+{
+	const volatile struct sl_gen_field *f = &t->gen->field[field];
+
+	switch (field) {
+	case SL_FIELD_SRC:
+	case SL_FIELD_DST:
+		return sl_address_class(t, p, f, field == SL_FIELD_DST,
+					class_id);
+	case SL_FIELD_MAC_SRC:
+	case SL_FIELD_MAC_DST:
+		return sl_mac_class(t, p, f, field == SL_FIELD_MAC_DST,
+				    class_id);
+	default:
+		return sl_value_class(t, f, sl_field_value(p, field, live),
+				      class_id);
+	}
+}
+
+/*
+ * One field's part in the key. *group is the class of the group so far; the
+ * field that ends the group adds it to *key.
+ */
+static __always_inline bool sl_fold(const struct sl_tables *t,
+				    const struct sl_packet *p, int field,
+				    bool live, __u32 *group, struct sl_key *key)
+{
+	const volatile struct sl_gen_field *f = &t->gen->field[field];
+	__u32 c = 0;
+
+	if (!f->used)
+		return true;
+	if (!sl_class(t, p, field, live, &c))
+		return false;
+	if (f->combine &&
+	    !sl_table_u32(
+		    t, f->combine + ((__u64)*group * f->n_classes + c) * 4, &c))
+		return false;
+	*group = c;
+	if (!f->weight)
+		return true;
+	if (f->word)
+		key->word[1] += c * f->weight;
+	else
+		key->word[0] += c * f->weight;
+	return true;
+}
+
+static __always_inline bool sl_locate(const struct sl_tables *t,
+				      const struct sl_packet *p, bool live,
+				      struct sl_key *key)
+{
+	__u32 group = 0;
+
+	*key = (struct sl_key){ { 0 } };
+#pragma GCC unroll 16
+	for (int field = 0; field < SL_FIELD_COUNT; field++)
+		if (!sl_fold(t, p, field, live, &group, key))
+			return false;
+	return true;
 }
 
 /*
@@ -185,48 +285,125 @@ static __always_inline __u32 sl_lowest_bit(__u64 x)
 	return sl_debruijn[((x & -x) * 0x022fdd63cc95386dULL >> 58) & 63];
 }
 
-/* The position of the first rule that matches, or SL_SLOT_NONE. */
-static __always_inline __u32 sl_classify(const struct sl_tables *t,
-					 const struct sl_packet *p)
+/* The conjunction of one word of all groups' vectors. */
+static __always_inline __u64
+sl_conjunction(const struct sl_tables *t,
+	       const __u64 *const vector[SL_GROUPS_MAX], __u32 word)
 {
-	const __u64 *vector[SL_DIM_COUNT] = { NULL };
-	__u32 dims = t->gen->dims;
+	__u64 bits = ~0ULL;
 
-	/*
-	 * One look at the bounds for a whole vector, which the slack at the end
-	 * of the tables allows. A look for each word leads Linux 6.12 onto
-	 * paths where the offset can have no value, and there it refuses.
-	 */
 #pragma GCC unroll 8
-	for (int d = 0; d < SL_DIM_COUNT; d++) {
-		__u32 class_id = 0;
+	for (int g = 0; g < SL_GROUPS_MAX; g++)
+		if ((__u32)g < t->gen->n_groups)
+			bits &= vector[g][word];
+	return bits;
+}
 
-		if (!(dims & (1u << d)))
-			continue;
-		if (!sl_class(t, p, d, &class_id))
-			return SL_SLOT_NONE;
-		vector[d] = (const void *)sl_table_at(
-			t, t->gen->vectors[d] + (__u64)class_id * 8);
-		if (!vector[d])
+/*
+ * The position of the first rule from `from` on that matches what has this key,
+ * or SL_SLOT_NONE. One turn looks at a word that all summaries name, or goes to
+ * the next word of the summaries.
+ */
+static __always_inline __u32 sl_first_match(const struct sl_tables *t,
+					    const struct sl_key *key,
+					    __u32 from)
+{
+	const __u64 *vector[SL_GROUPS_MAX] = { NULL };
+	__u32 lead = t->gen->summary_words;
+	__u32 s = from >> 12, w;
+	__u64 left, bits;
+
+#pragma GCC unroll 8
+	for (int g = 0; g < SL_GROUPS_MAX; g++) {
+		const volatile struct sl_gen_group *group = &t->gen->group[g];
+		__u64 c = group->word ? key->word[1] : key->word[0];
+
+		if ((__u32)g >= t->gen->n_groups)
+			break;
+		c = (c >> (group->shift & 63)) &
+		    ((1ULL << (group->bits & 63)) - 1);
+		vector[g] = (const void *)sl_table_at(
+			t, group->vectors + c * (lead + t->gen->words) * 8);
+		if (!vector[g])
 			return SL_SLOT_NONE;
 	}
-#pragma GCC unroll 4
-	for (__u32 w = 0; w < SL_WORDS_MAX; w++) {
-		__u64 bits = ~0ULL;
-
-		if (w >= t->gen->words)
-			break;
-#pragma GCC unroll 8
-		for (int d = 0; d < SL_DIM_COUNT; d++)
-			if (dims & (1u << d))
-				bits &= vector[d][w];
+	if (s >= lead)
+		return SL_SLOT_NONE;
+	left = sl_conjunction(t, vector, s & (SL_SUMMARY_MAX - 1)) &
+	       ~0ULL << ((from >> 6) & 63);
+	for (int turn = 0; turn < SL_WORDS_MAX + SL_SUMMARY_MAX; turn++) {
+		if (!left) {
+			s++;
+			SL_FORGET(s, key->word[0]);
+			if (s >= lead)
+				return SL_SLOT_NONE;
+			left = sl_conjunction(t, vector,
+					      s & (SL_SUMMARY_MAX - 1));
+			continue;
+		}
+		w = (s << 6 | sl_lowest_bit(left)) & (SL_WORDS_MAX - 1);
+		left &= left - 1;
+		bits = sl_conjunction(t, vector, lead + w);
+		if (w == from >> 6)
+			bits &= ~0ULL << (from & 63);
 		if (bits)
-			return w * 64 + sl_lowest_bit(bits);
+			return w << 6 | sl_lowest_bit(bits);
 	}
 	return SL_SLOT_NONE;
 }
 
-_Static_assert(SL_WORDS_MAX * sizeof(__u64) <= SL_TABLE_SLACK,
-	       "a vector is readable at any offset that sl_table_at() lets by");
+_Static_assert(SL_SUMMARY_MAX * 64 == SL_WORDS_MAX, "s is 4 bits, w is 10");
+
+/*
+ * Where a key stands in the cache. The multiplication by an odd number is a
+ * bijection of the keys (mod 2^cache_key_bits), so the number of the set and
+ * the rest, the tag, together say exactly which key it is.
+ */
+struct sl_cache_place {
+	__u64 set;
+	__u64 tag; /* in its place in the word; never 0 */
+};
+
+static __always_inline struct sl_cache_place
+sl_cache_place(const volatile struct sl_gen *gen, __u64 key)
+{
+	__u32 key_bits = gen->cache_key_bits & 63;
+	__u32 tag_bits = (key_bits - gen->cache_bits) & 63;
+	__u64 h = (key * 0x9e3779b97f4a7c15ULL) & ((1ULL << key_bits) - 1);
+
+	return (struct sl_cache_place){
+		.set = h >> tag_bits,
+		.tag = ((h & ((1ULL << tag_bits) - 1)) + 1) << SL_MATCH_BITS,
+	};
+}
+
+#define SL_CACHE_MISS 0xffffffffu
+
+/* The answer in this set, or SL_CACHE_MISS. */
+static __always_inline __u32 sl_cache_find(const __u64 set[SL_CACHE_WAYS],
+					   __u64 tag)
+{
+	/* Answers are below the tag, so what the exclusive or leaves is one. */
+#pragma GCC unroll 4
+	for (int way = 0; way < SL_CACHE_WAYS; way++) {
+		__u64 answer = set[way] ^ tag;
+
+		if (answer < 1ULL << SL_MATCH_BITS)
+			return (__u32)answer;
+	}
+	return SL_CACHE_MISS;
+}
+
+/* First in, first out. */
+static __always_inline void sl_cache_put(__u64 set[SL_CACHE_WAYS], __u64 tag,
+					 __u32 answer)
+{
+	volatile __u64 *way = set;
+
+#pragma GCC unroll 4
+	for (int i = SL_CACHE_WAYS - 1; i > 0; i--)
+		way[i] = way[i - 1];
+	way[0] = tag | answer;
+}
 
 #endif /* SLUICE_XDP_CLASSIFY_H */

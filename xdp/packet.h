@@ -26,10 +26,12 @@ struct xdp_md;
 #define SL_IPV6_EXT_MAX 8
 
 #define SL_ETH_BYTES 14
+#define SL_MAC_MASK 0xffffffffffff0000ull
 #define SL_VLAN_BYTES 4
 #define SL_IP4_BYTES 20
 #define SL_IP6_BYTES 40
 #define SL_IPV6_EXT_BYTES 8
+#define SL_TCP_FLAGS_BYTES 14 /* of the TCP header, up to its flags */
 
 #define SL_ETHERTYPE_IP4 0x0800
 #define SL_ETHERTYPE_IP6 0x86dd
@@ -61,7 +63,16 @@ struct sl_packet {
 	__u8 icmp_type, icmp_code; /* valid if has_icmp */
 	__u8 has_ports, has_icmp;
 	__u32 anomaly; /* enum sl_reason, or SL_REASON_DEFAULT for none */
+	/* Known only if `want` of sl_parse() has the field's bit. */
+	__u32 length;  /* of the IP packet, bytes; or SL_LENGTH_MAX + 1 */
+	__u16 flags;   /* of TCP, or SL_FLAGS_NONE */
+	__u8 dscp;     /* or SL_DSCP_NONE */
+	__u8 has_macs; /* the two below are valid */
+	__u64 mac_dst, mac_src; /* in the top 48 bits */
 };
+
+/* The bit of a field in `want`. */
+#define SL_WANT(field) (1u << SL_FIELD_##field)
 
 /*
  * Every packet access goes through the cursor. `end` bounds what may be
@@ -147,9 +158,9 @@ static __always_inline __u64 sl_load64(const __u8 *p)
 	return bpf_be64_to_cpu(SL_LOAD(__u64, p));
 }
 
-/* Ports, ICMP type and code (10). */
+/* Ports, TCP flags, ICMP type and code (10). */
 static __always_inline void sl_parse_l4(struct sl_cursor *c,
-					struct sl_packet *p)
+					struct sl_packet *p, __u32 want)
 {
 	const __u8 *h = c->pos;
 
@@ -162,6 +173,9 @@ static __always_inline void sl_parse_l4(struct sl_cursor *c,
 		p->sport = sl_load16(h);
 		p->dport = sl_load16(h + 2);
 		p->has_ports = 1;
+		if (want & SL_WANT(FLAGS) && p->proto == SL_IP_TCP &&
+		    sl_cursor_has(c, SL_TCP_FLAGS_BYTES))
+			p->flags = h[SL_TCP_FLAGS_BYTES - 1];
 	} else if ((p->proto == SL_IP_ICMP && p->family == SL_FAMILY_IP4) ||
 		   (p->proto == SL_IP_ICMP6 && p->family == SL_FAMILY_IP6)) {
 		if (!sl_cursor_has(c, 2)) {
@@ -176,7 +190,7 @@ static __always_inline void sl_parse_l4(struct sl_cursor *c,
 
 /* 4 to 6. */
 static __always_inline void sl_parse_ip4(struct sl_cursor *c,
-					 struct sl_packet *p)
+					 struct sl_packet *p, __u32 want)
 {
 	const __u8 *h = c->pos;
 	__u32 header_bytes, total_bytes, fragment;
@@ -199,6 +213,10 @@ static __always_inline void sl_parse_ip4(struct sl_cursor *c,
 	fragment = sl_load16(h + 6);
 	p->family = SL_FAMILY_IP4;
 	p->proto = h[9];
+	if (want & SL_WANT(DSCP))
+		p->dscp = h[1] >> 2;
+	if (want & SL_WANT(LENGTH))
+		p->length = total_bytes;
 	p->src[0] = (__u64)sl_load32(h + 12) << 32;
 	p->dst[0] = (__u64)sl_load32(h + 16) << 32;
 	if (fragment & 0x1fff)
@@ -209,7 +227,7 @@ static __always_inline void sl_parse_ip4(struct sl_cursor *c,
 	c->left = total_bytes;
 	sl_cursor_skip(c, header_bytes);
 	if (p->fragment != SL_FRAGMENT_LATER)
-		sl_parse_l4(c, p);
+		sl_parse_l4(c, p, want);
 }
 
 /* The end of a walk along IPv6 extension headers, or why it has none. */
@@ -346,7 +364,7 @@ static __always_inline bool sl_skip_ext(struct sl_cursor *c,
 
 /* 7 to 9. */
 static __always_inline void sl_parse_ip6(struct sl_cursor *c,
-					 struct sl_packet *p)
+					 struct sl_packet *p, __u32 want)
 {
 	const __u8 *h = c->pos;
 	__u32 packet_bytes;
@@ -369,6 +387,11 @@ static __always_inline void sl_parse_ip6(struct sl_cursor *c,
 	p->src[1] = sl_load64(h + 16);
 	p->dst[0] = sl_load64(h + 24);
 	p->dst[1] = sl_load64(h + 32);
+	if (want & SL_WANT(DSCP))
+		p->dscp = (sl_load16(h) >> 6) & 0x3f;
+	if (want & SL_WANT(LENGTH))
+		p->length = packet_bytes > SL_LENGTH_MAX ? SL_LENGTH_MAX :
+							   packet_bytes;
 	c->left = packet_bytes;
 	sl_cursor_skip(c, SL_IP6_BYTES);
 	if (sl_is_ext(h[6])) {
@@ -379,12 +402,12 @@ static __always_inline void sl_parse_ip6(struct sl_cursor *c,
 		p->fragment = SL_FRAGMENT_NO;
 	}
 	if (p->fragment != SL_FRAGMENT_LATER)
-		sl_parse_l4(c, p);
+		sl_parse_l4(c, p, want);
 }
 
 /* 1 to 3: what is at the cursor when this returns is the layer-3 header. */
 static __always_inline bool sl_parse_l2(struct sl_cursor *c,
-					struct sl_packet *p)
+					struct sl_packet *p, __u32 want)
 {
 	const __u8 *h = c->pos;
 
@@ -393,6 +416,11 @@ static __always_inline bool sl_parse_l2(struct sl_cursor *c,
 		return false;
 	}
 	p->ethertype = sl_load16(h + 12);
+	if (want & (SL_WANT(MAC_SRC) | SL_WANT(MAC_DST))) {
+		p->mac_dst = sl_load64(h) & SL_MAC_MASK;
+		p->mac_src = sl_load64(h + 6) & SL_MAC_MASK;
+		p->has_macs = 1;
+	}
 	sl_cursor_skip(c, SL_ETH_BYTES);
 	for (int tag = 0; tag <= SL_VLAN_TAGS_MAX; tag++) {
 		if (p->ethertype != SL_ETHERTYPE_VLAN &&
@@ -417,8 +445,13 @@ static __always_inline bool sl_parse_l2(struct sl_cursor *c,
 	return true;
 }
 
-/* Reads the packet under the cursor, which is at its start. Fills *p whole. */
-static __always_inline void sl_parse(struct sl_cursor *c, struct sl_packet *p)
+/*
+ * Reads the packet under the cursor, which is at its start. Fills *p whole. A
+ * fact that is not in every filter's interest is read only if `want` asks for
+ * it: SL_WANT() of FLAGS, DSCP, LENGTH, MAC_SRC, MAC_DST.
+ */
+static __always_inline void sl_parse(struct sl_cursor *c, struct sl_packet *p,
+				     __u32 want)
 {
 	*p = (struct sl_packet){
 		.proto = SL_PROTO_NONE,
@@ -427,13 +460,19 @@ static __always_inline void sl_parse(struct sl_cursor *c, struct sl_packet *p)
 		.inner_vlan = SL_VLAN_NONE,
 		.anomaly = SL_REASON_DEFAULT,
 	};
+	if (want & SL_WANT(FLAGS))
+		p->flags = SL_FLAGS_NONE;
+	if (want & SL_WANT(DSCP))
+		p->dscp = SL_DSCP_NONE;
+	if (want & SL_WANT(LENGTH))
+		p->length = SL_LENGTH_MAX + 1;
 	SL_IN_MEMORY(p);
-	if (!sl_parse_l2(c, p))
+	if (!sl_parse_l2(c, p, want))
 		return;
 	if (p->ethertype == SL_ETHERTYPE_IP4)
-		sl_parse_ip4(c, p);
+		sl_parse_ip4(c, p, want);
 	else if (p->ethertype == SL_ETHERTYPE_IP6)
-		sl_parse_ip6(c, p);
+		sl_parse_ip6(c, p, want);
 }
 
 #endif /* SLUICE_XDP_PACKET_H */

@@ -12,8 +12,9 @@
  *   sl_ports    PERCPU_ARRAY   block          sl_port_block     interface
  *   sl_rules    PERCPU_ARRAY   rule slot      sl_counter        interface
  *   xsks_map    XSKMAP         RX queue       AF_XDP socket     interface
- *   sl_names    ARRAY          rule slot      sl_rule_name      generation
+ *   sl_names    ARRAY, mmap    rule slot      sl_rule_name      generation
  *   sl_tables   ARRAY, mmap    0              compiled tables   generation
+ *   sl_cache    ARRAY          0              keys and answers  generation
  *   sl_devs     DEVMAP_HASH    ifindex        bpf_devmap_val    generation
  *   sl_text     ARRAY          0              canonical config  generation
  *   .rodata.gen ARRAY, frozen  0              sl_gen            generation
@@ -27,17 +28,26 @@
 #include <linux/types.h>
 
 #define SL_ABI_MAGIC 0x45434c53u /* "SLCE" in memory, little endian */
-#define SL_ABI_VERSION 1
+#define SL_ABI_VERSION 2
 
 /* Names are at most this long, with the terminating NUL. */
 #define SL_NAME_BYTES 64
 
-/* Limits of this version of the compiler and the lookup. */
-#define SL_RULES_MAX 256 /* ordered rules in a configuration */
+/*
+ * Rules in a configuration: what `limits { rules N }` may ask for, and what
+ * holds without it. A filter keeps twice as many counters, for the running and
+ * the next generation's rules side by side.
+ */
+#define SL_RULES_MAX 65536
+#define SL_RULES_DEFAULT 16384
+#define SL_SLOTS_MAX (2 * SL_RULES_MAX)
+#define SL_SLOTS_DEFAULT (2 * SL_RULES_DEFAULT)
 #define SL_WORDS_MAX (SL_RULES_MAX / 64)
-#define SL_SLOTS_MAX 1024 /* rule counters kept at once, old and new */
+#define SL_SUMMARY_MAX (SL_WORDS_MAX / 64)
 /* RX queues an XSKMAP covers: on one beyond, `forward` takes its fallback. */
 #define SL_QUEUES_MAX 64
+/* Devices that rules may redirect to. */
+#define SL_DEVICES_MAX 256
 
 /*
  * What happens to a packet. The order is the order of the columns of struct
@@ -67,6 +77,7 @@ enum sl_verdict {
 	X(RULE, rule, "a rule decided")                                       \
 	X(DEFAULT, default, "no rule matched: the default policy")            \
 	X(NO_SOCKET, no_socket, "forward without an AF_XDP socket: fallback") \
+	X(LIMITED, limited, "over the rate of a limit rule: drop")            \
 	X(NO_DEVICE, no_device, "redirect to a device that is gone: drop")    \
 	X(TRUNCATED, truncated, "a header ends past the packet: default")     \
 	X(MALFORMED, malformed, "contradictory header fields: default")       \
@@ -115,7 +126,11 @@ struct sl_port_block {
 struct sl_rule_name {
 	char name[SL_NAME_BYTES];
 	__u32 position; /* from 0, in the order of evaluation */
-	__u32 verdict;	/* enum sl_verdict */
+	__u8 action;	/* enum sl_step_action */
+	__u8 verdict;	/* enum sl_verdict, if the action is one */
+	__u8 flags;	/* SL_STEP_OBSERVE */
+	__u8 pad;
+	__u64 expires_ns; /* CLOCK_MONOTONIC; 0: never */
 };
 
 /*
@@ -130,27 +145,41 @@ struct sl_probe {
 	__u16 verdict;	/* enum sl_verdict, after any fallback */
 	__u16 reason;	/* enum sl_reason */
 	__u32 slot;	/* rule slot, or SL_SLOT_NONE */
-	__u32 position; /* rule position, or SL_SLOT_NONE */
+	__u32 pad;
 	__u64 generation;
 };
 
 #define SL_SLOT_NONE 0xffffffffu
 
 /*
- * Dimensions of the classification. Each maps a field of the packet to a
- * class, and each class has a bit vector: bit i set means "rule i may match". A
- * class is the index of its vector's first word among the dimension's.
+ * What a rule can ask of a packet. Each field's value maps to a class: values
+ * in one class satisfy the same rules. The order is that of the lookup.
+ *
+ * SRC, DST and the MACs are looked up in tries, the others are numbers below
+ * SL_FIELD_VALUES in paged arrays; a packet without the field (no ports, not
+ * IP, no tag) has a class of its own, `none`.
  */
-enum sl_dim {
-	SL_DIM_SRC,
-	SL_DIM_DST,
-	SL_DIM_KIND, /* (family, protocol) */
-	SL_DIM_SPORT,
-	SL_DIM_DPORT,
-	SL_DIM_FRAGMENT,
-	SL_DIM_VLAN,
-	SL_DIM_COUNT
+enum sl_field {
+	SL_FIELD_SRC,
+	SL_FIELD_DST,
+	SL_FIELD_KIND,	   /* family * SL_KIND_FAMILY + protocol */
+	SL_FIELD_FLAGS,	   /* of TCP */
+	SL_FIELD_ICMP,	   /* type << 8 | code */
+	SL_FIELD_FRAGMENT, /* SL_FRAGMENT_* */
+	SL_FIELD_LIVE,	   /* 1: an address is in some live set; else 0 */
+	SL_FIELD_DSCP,
+	SL_FIELD_ETHERTYPE,
+	SL_FIELD_VLAN,
+	SL_FIELD_INNER_VLAN,
+	SL_FIELD_LENGTH, /* of the IP packet; 65535 and more are one value */
+	SL_FIELD_MAC_SRC,
+	SL_FIELD_MAC_DST,
+	SL_FIELD_SPORT,
+	SL_FIELD_DPORT,
+	SL_FIELD_COUNT
 };
+
+#define SL_FIELD_VALUES 65536
 
 /* A packet's address family. */
 #define SL_FAMILY_NONE 0
@@ -159,30 +188,35 @@ enum sl_dim {
 #define SL_FAMILY_COUNT 3
 
 #define SL_PROTO_NONE 256 /* not IP, or the protocol could not be read */
-#define SL_KINDS 771	  /* SL_FAMILY_COUNT x (256 protocols, none) */
+#define SL_KIND_FAMILY 257
 
 #define SL_FRAGMENT_NO 0
 #define SL_FRAGMENT_FIRST 1
 #define SL_FRAGMENT_LATER 2
 #define SL_FRAGMENT_NONE 3 /* not IP, or it could not be read */
-#define SL_FRAGMENT_COUNT 4
 
-#define SL_VLAN_NONE 4096 /* no tag */
-#define SL_VLANS 4097
+#define SL_VLAN_NONE 4096   /* no tag */
+#define SL_FLAGS_NONE 256   /* not TCP, or not there */
+#define SL_DSCP_NONE 64	    /* not IP */
+#define SL_LENGTH_MAX 65535 /* and SL_LENGTH_MAX + 1: not IP */
 
 /*
- * Address -> class: a multibit trie with path compression, one for each of
- * (IPv4, IPv6) x (source, destination). A node tests the bits it skipped
- * against key/mask; on a difference the address has class `miss`. Else
- * (address[word] >> shift) & index_mask picks one of the entries that follow
- * the node: SL_TRIE_LEAF | class, or the offset of the next node. IPv4
- * addresses stand in the top 32 bits of address[0].
+ * Address -> class: a multibit trie with path compression. A node tests the
+ * bits it skipped against key/mask; on a difference the address has class
+ * `miss`. Else (address[word] >> shift) & index_mask picks one of the entries
+ * that follow the node: SL_TRIE_LEAF | class, or the offset of the next node.
+ * MACs stand in the top 48 bits of address[0].
+ *
+ * IPv4 has smaller nodes of its own, and an array of entries for the first 16
+ * bits in front of them: two or three reads for nearly all addresses.
  */
 #define SL_TRIE_LEAF 0x80000000u
-#define SL_TRIE_STRIDE_MIN 4 /* so depth <= 8 for IPv4, <= 32 for IPv6 */
+#define SL_TRIE_STRIDE_MIN 4 /* what bounds the depth */
 #define SL_TRIE_STRIDE_MAX 8 /* what index_mask holds */
-#define SL_TRIE_DEPTH4 (32 / SL_TRIE_STRIDE_MIN)
+#define SL_TRIE_DEPTH_MAC (48 / SL_TRIE_STRIDE_MIN)
 #define SL_TRIE_DEPTH6 (128 / SL_TRIE_STRIDE_MIN)
+#define SL_TRIE4_ROOT_BITS 16
+#define SL_TRIE4_DEPTH ((32 - SL_TRIE4_ROOT_BITS) / SL_TRIE_STRIDE_MIN)
 
 struct sl_trie_node {
 	__u64 key[2];
@@ -194,21 +228,114 @@ struct sl_trie_node {
 	__u8 pad;
 };
 
-/* What a rule says once it is the first that matches; indexed by position. */
-struct sl_rule_info {
+struct sl_trie_node4 {
+	__u32 key;
+	__u32 mask;
+	__u32 miss;
+	__u8 index_mask;
+	__u8 shift;
+	__u16 pad;
+};
+
+/*
+ * The answer of a lookup, in 20 bits: what the first matching rule says, and
+ * the rule's slot or, if there is more to do than to pass or drop, its step.
+ */
+#define SL_MATCH_NONE 0 /* no rule matches */
+#define SL_MATCH_PASS 1
+#define SL_MATCH_DROP 2
+#define SL_MATCH_VERDICT 3 /* another verdict, that of the step */
+#define SL_MATCH_STEP 4	   /* a condition or an action of the step */
+#define SL_MATCH_KIND_BITS 3
+#define SL_MATCH_BITS 20
+#define SL_MATCH(kind, id) ((__u32)(id) << SL_MATCH_KIND_BITS | (kind))
+#define SL_MATCH_KIND(m) ((m) & ((1u << SL_MATCH_KIND_BITS) - 1))
+#define SL_MATCH_ID(m) ((m) >> SL_MATCH_KIND_BITS)
+
+enum sl_step_action {
+	SL_STEP_VERDICT, /* decides; the others let the packet go on */
+	SL_STEP_COUNT,
+	SL_STEP_LOG,
+	SL_STEP_LIMIT
+};
+
+#define SL_STEP_OBSERVE 1u /* counts what it would have decided, goes on */
+#define SL_STEP_NOT_SRC 2u /* the source must be outside live_src */
+#define SL_STEP_NOT_DST 4u
+
+/* What is left to do for a rule whose fields match. */
+struct sl_step {
 	__u32 slot;
-	__u16 verdict;	/* enum sl_verdict */
-	__u16 fallback; /* forward: enum sl_verdict PASS or DROP */
-	__u32 ifindex;	/* redirect: the device */
-	__u32 pad;
+	__u32 from;   /* the position to go on from */
+	__u32 resume; /* the number of this step among those that go on, from 1 */
+	__u8 action;   /* enum sl_step_action */
+	__u8 verdict;  /* enum sl_verdict */
+	__u8 fallback; /* forward: enum sl_verdict PASS or DROP */
+	__u8 flags;    /* SL_STEP_* */
+	__u32 ifindex; /* redirect: the device */
+	__u32 live_src; /* live sets of which the source must be in one; 0: any */
+	__u32 live_dst;
+	__u32 sample;	  /* log: one packet in so many */
+	__u64 expires_ns; /* CLOCK_MONOTONIC; 0: never */
+	__u32 limiter;	  /* limit: its index */
+	__u32 pad[5];
 };
 
 /*
  * The tables end in as many bytes that nothing points at, so that one
  * comparison with an offset makes what is at it readable: any entry, a whole
- * vector, a node with all its children.
+ * vector with its summary, a node with all its children, a step.
  */
-#define SL_TABLE_SLACK (sizeof(struct sl_trie_node) + 1024)
+#define SL_TABLE_SLACK ((SL_SUMMARY_MAX + SL_WORDS_MAX) * sizeof(__u64))
+
+/* How one field becomes a class, and that a part of its group's and the key. */
+struct sl_gen_field {
+	__u32 used;	/* 0: no rule asks for it */
+	__u32 classes;	/* root of the trie, of the IPv4 array, or __u32[] */
+	__u32 classes6; /* SRC, DST: root of the IPv6 trie */
+	__u32 pages;   /* __u16[256] numbers of pages of 256 classes; 0: flat */
+	__u32 none;    /* the class of a packet without the field */
+	__u32 combine; /* __u32[group's classes][n_classes]; 0: it begins it */
+	__u32 n_classes;
+	__u32 word;   /* of the key */
+	__u64 weight; /* of the group's class in the key, if it ends it; or 0 */
+};
+
+/*
+ * Fields are folded into groups: the class of a group stands for the classes
+ * of all its fields. SRC and DST are groups of their own; the others share one
+ * unless its table would grow too large.
+ */
+#define SL_GROUPS_MAX 8
+
+struct sl_gen_group {
+	__u32 n_classes;
+	__u32 vectors; /* sparse: __u64[n_classes][summary_words + words] */
+	__u8 shift;    /* sparse: of the class in the key */
+	__u8 bits;     /* sparse: of the class */
+	__u8 word;     /* of the key */
+	__u8 pad;
+};
+
+/* Two words; the second is in use only if one cannot hold all classes. */
+struct sl_key {
+	__u64 word[2];
+};
+
+/*
+ * The key is the sum of the groups' classes, each times its weight. Few keys:
+ * `dense` has an answer for each. Else weights are powers of two, and the first
+ * rule that matches is the lowest bit of the conjunction of the groups' bit
+ * vectors (bit i: the rule at position i), each led by a summary (bit w: word w
+ * is not 0); and a cache keeps the answers: sl_cache, 1 << cache_bits sets of
+ * SL_CACHE_WAYS words a CPU. A word is the answer (SL_MATCH_BITS) and the rest
+ * of the key, so that one load sees all of it or nothing.
+ */
+#define SL_DENSE_CELLS_MAX 65536
+#define SL_CACHE_WAYS 4
+#define SL_CACHE_BITS_MIN 8
+#define SL_CACHE_BITS_MAX 14
+#define SL_CACHE_TAG_BITS (64 - SL_MATCH_BITS - 1)
 
 /*
  * A generation's constants. They are frozen before the program loads, so the
@@ -220,28 +347,35 @@ struct sl_gen {
 	__u32 abi_version;
 	__u64 generation; /* counts up from 1; 0: no configuration loaded */
 	__u64 nonce;	  /* of struct sl_probe; 0: no probe is answered */
+	__u64 keys;	  /* every key is below; times a resume it is added */
 	__u32 default_verdict;
-	__u32 words;	   /* 64-bit words in a bit vector; 0: no rules */
-	__u32 table_bytes; /* size of sl_tables's value */
-	__u32 dims;	   /* bit d: some rule looks at enum sl_dim d */
-	__u32 trie4[2];	   /* root node, [SL_DIM_SRC], [SL_DIM_DST] */
-	__u32 trie6[2];
-	__u32 class_no_address[2]; /* of a packet that is not IP */
-	__u32 kind_classes;	   /* __u32[SL_KINDS] */
-	__u32 port_pages[2]; /* source, destination: __u16[256] page numbers */
-	__u32 port_classes[2];	     /* __u32[pages][256] */
-	__u32 class_no_port[2];	     /* of a packet without ports */
-	__u32 vlan_classes;	     /* __u32[SL_VLANS] */
-	__u32 vectors[SL_DIM_COUNT]; /* __u64[classes][words] */
-	__u32 rules;		     /* struct sl_rule_info[] */
-	__u32 flags;		     /* SL_GEN_* */
+	__u32 flags; /* SL_GEN_* */
 	__u32 n_rules;
+	__u32 n_steps;
+	__u32 table_bytes;   /* size of sl_tables's value */
+	__u32 words;	     /* 64-bit words in a bit vector; 0: no rules */
+	__u32 summary_words; /* 64-bit words in its summary */
+	__u32 n_groups;
+	__u32 dense;	      /* __u32[resumes][keys] answers; 0: sparse */
+	__u32 answers;	      /* sparse: __u32[n_rules], by position */
+	__u32 steps;	      /* struct sl_step[n_steps] */
+	__u32 cache_bits;     /* sparse; 0: no cache */
+	__u32 cache_key_bits; /* every key, resumes included, is below 1 << this */
+	__u32 cache_cpus;
+	__u32 want; /* of sl_parse(): bits of enum sl_field */
+	__u32 pad;
+	struct sl_gen_group group[SL_GROUPS_MAX];
+	struct sl_gen_field field[SL_FIELD_COUNT];
 };
 
 #define SL_GEN_REDIRECTS 1u /* some rule redirects: sl_devs is in use */
 #define SL_GEN_FORWARDS 2u  /* some rule forwards: xsks_map is in use */
 #define SL_GEN_BOUNCES 4u   /* some rule bounces */
 #define SL_GEN_NETLINK 8u   /* Sluice attached it by netlink, without a link */
+#define SL_GEN_VERDICTS 16u /* some rule's verdict is in its step */
+#define SL_GEN_STEPS 32u    /* some rule has a condition or action of a step */
+#define SL_GEN_EXPIRES 64u  /* some rule expires */
+#define SL_GEN_LIVE 128u    /* some rule names a live set */
 
 #define SL_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " is " #bytes " bytes")
@@ -250,11 +384,18 @@ SL_ASSERT_SIZE(struct sl_counter, 16);
 SL_ASSERT_SIZE(struct sl_verdict_counters, 16 * SL_VERDICT_COUNT);
 SL_ASSERT_SIZE(struct sl_totals, 16 + 16 * SL_VERDICT_COUNT * SL_REASON_COUNT);
 SL_ASSERT_SIZE(struct sl_port_block, 4096);
-SL_ASSERT_SIZE(struct sl_rule_name, 72);
+SL_ASSERT_SIZE(struct sl_rule_name, 80);
 SL_ASSERT_SIZE(struct sl_probe, 32);
 SL_ASSERT_SIZE(struct sl_trie_node, 40);
-SL_ASSERT_SIZE(struct sl_rule_info, 16);
-SL_ASSERT_SIZE(struct sl_gen, 136);
+SL_ASSERT_SIZE(struct sl_trie_node4, 16);
+SL_ASSERT_SIZE(struct sl_step, 64);
+SL_ASSERT_SIZE(struct sl_gen_field, 40);
+SL_ASSERT_SIZE(struct sl_gen_group, 12);
+SL_ASSERT_SIZE(struct sl_gen, 96 + 12 * SL_GROUPS_MAX + 40 * SL_FIELD_COUNT);
+_Static_assert(sizeof(struct sl_trie_node) + 1024 <= SL_TABLE_SLACK,
+	       "a node and its children are within the slack");
+_Static_assert(SL_SLOTS_MAX <= 1 << (SL_MATCH_BITS - SL_MATCH_KIND_BITS),
+	       "a slot fits into an answer");
 
 /* The names of the two entries, by which a filter is known in the kernel. */
 #define SL_PROGRAM "sluice_xdp"

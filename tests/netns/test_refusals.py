@@ -39,10 +39,13 @@ BAD_INPUT = [
      ["gone.txt", "No such file"]),
     ("a part without effect yet: limit", "interface box0\nrule a limit 1kpps\n", None,
      ["sluice.conf:2:", "limit"]),
-    ("a part without effect yet: dscp", "interface box0\nrule a drop ip dscp 4\n", None,
-     ["sluice.conf:2:", "dscp"]),
-    ("257 rules", "interface box0\n" + "".join("rule r%d drop tcp to any port %d\n" % (n, n + 1)
-                                              for n in range(257)), None, ["256"]),
+    ("a part without effect yet: redirect fib", "interface box0\nrule a redirect fib ip\n", None,
+     ["sluice.conf:2:", "redirect fib"]),
+    ("three rules where two may be", "interface box0\nlimits { rules 2 }\n" + "".join(
+        "rule r%d drop tcp to any port %d\n" % (n, n + 1) for n in range(3)), None,
+     ["sluice.conf:5:", "3 rules", "the limit is 2", "r2"]),
+    ("more tables than the budget", "interface box0\nlimits { tables 64K }\nrule a drop from 10.0.0.1\n",
+     None, ["box0: compile: 1 rules need", "the budget is 0.1 MiB", "limits { tables }"]),
 ]
 USAGE_ERRORS = [["no-such-command"], ["apply"], ["check"], ["explain", "box0"],
                 ["stats", "--no-such-option"], []]

@@ -22,6 +22,7 @@
 #define LISTS 150
 #define PACKETS 1500
 #define PREFIXES_MAX 64
+#define RULES_MAX 400
 
 static uint64_t random_state;
 
@@ -104,6 +105,54 @@ static struct sl_ports random_ports(void)
 	return p;
 }
 
+static bool one_in(uint32_t n)
+{
+	return random_below(n) == 0;
+}
+
+/* Small numbers, so that rules and packets meet; the ends, too. */
+static uint16_t random_number(uint16_t last)
+{
+	return one_in(4) ? (uint16_t)(last - random_below(2)) :
+			   (uint16_t)random_below(4);
+}
+
+static void random_options(struct sl_options *o, const struct sl_set *set)
+{
+	static const uint32_t one_of_ten[] = {
+		SL_OPT_FLAGS,  SL_OPT_ICMP_TYPE, SL_OPT_ICMP_CODE,
+		SL_OPT_DSCP,   SL_OPT_VLAN,	 SL_OPT_INNER_VLAN,
+		SL_OPT_LENGTH, SL_OPT_ETHERTYPE, SL_OPT_MAC_SRC,
+		SL_OPT_MAC_DST
+	};
+
+	for (size_t i = 0; i < sizeof(one_of_ten) / sizeof(*one_of_ten); i++)
+		if (one_in(10))
+			o->written |= one_of_ten[i];
+	if (o->written & SL_OPT_ICMP_CODE)
+		o->written |= SL_OPT_ICMP_TYPE;
+	o->flags_mask = (uint8_t)random_below(256);
+	o->flags_value = (uint8_t)random_below(256) & o->flags_mask;
+	o->icmp_type = (uint8_t)random_number(255);
+	o->icmp_code = (uint8_t)random_number(255);
+	o->dscp = (uint8_t)random_number(63);
+	o->vlan = random_number(4095);
+	o->inner_vlan = random_number(4095);
+	o->ethertype = one_in(2) ? 0x0800 : random_number(65535);
+	o->length_low = random_below(4) * 20;
+	o->length_high = one_in(4) ? 65535 : o->length_low + random_below(60);
+	o->mac_src = (struct sl_mac_match){ one_in(3), set };
+	o->mac_dst = (struct sl_mac_match){ one_in(3), set };
+}
+
+static struct sl_mac random_mac(void)
+{
+	struct sl_mac mac = { { 2, 0, 0, 0, (uint8_t)random_below(2),
+				(uint8_t)random_number(255) } };
+
+	return mac;
+}
+
 static struct sl_rule random_rule(struct sl_set **sets, size_t n_sets)
 {
 	struct sl_rule r = { 0 };
@@ -125,10 +174,7 @@ static struct sl_rule random_rule(struct sl_set **sets, size_t n_sets)
 		r.options.written |= SL_OPT_FRAGMENT;
 		r.options.fragment = (enum sl_fragment)(1 + random_below(4));
 	}
-	if (random_below(6) == 0) {
-		r.options.written |= SL_OPT_VLAN;
-		r.options.vlan = (uint16_t)random_below(4);
-	}
+	random_options(&r.options, sets[random_below((uint32_t)n_sets)]);
 	return r;
 }
 
@@ -146,8 +192,12 @@ static struct sl_config random_config(void)
 		s->prefixes = calloc(s->n_prefixes + 1, sizeof(*s->prefixes));
 		for (size_t p = 0; p < s->n_prefixes; p++)
 			s->prefixes[p] = random_prefix();
+		s->n_macs = random_below(4);
+		s->macs = calloc(s->n_macs + 1, sizeof(*s->macs));
+		for (size_t m = 0; m < s->n_macs; m++)
+			s->macs[m] = random_mac();
 	}
-	c.n_rules = 1 + random_below(random_below(2) ? 256 : 8);
+	c.n_rules = 1 + random_below(random_below(2) ? RULES_MAX : 8);
 	c.rules = calloc(c.n_rules, sizeof(*c.rules));
 	assert_non_null(c.rules);
 	for (size_t i = 0; i < c.n_rules; i++)
@@ -166,6 +216,7 @@ static void free_config(struct sl_config *c)
 	}
 	for (size_t i = 0; i < c->n_sets; i++) {
 		free(c->sets[i]->prefixes);
+		free(c->sets[i]->macs);
 		free(c->sets[i]);
 	}
 	free(c->sets);
@@ -196,26 +247,54 @@ static void random_address(const struct sl_config *c, unsigned family,
 		out[i / 8] = out[i / 8] << 8 | bytes[i];
 }
 
+static __u64 mac_word(struct sl_mac mac)
+{
+	__u64 word = 0;
+
+	for (int i = 0; i < 6; i++)
+		word |= (__u64)mac.addr[i] << (56 - 8 * i);
+	return word;
+}
+
 static struct sl_packet random_packet(const struct sl_config *c)
 {
 	static const uint8_t protos[] = { 6, 17, 132, 1, 58, 47, 0 };
 	struct sl_packet p = { .proto = SL_PROTO_NONE,
 			       .fragment = SL_FRAGMENT_NONE,
-			       .vlan = SL_VLAN_NONE };
+			       .vlan = SL_VLAN_NONE,
+			       .inner_vlan = SL_VLAN_NONE,
+			       .flags = SL_FLAGS_NONE,
+			       .dscp = SL_DSCP_NONE,
+			       .length = SL_LENGTH_MAX + 1,
+			       .has_macs = !one_in(20) };
 
+	p.mac_src = mac_word(random_mac());
+	p.mac_dst = mac_word(random_mac());
+	p.ethertype = one_in(20) ? 0 : random_number(65535);
+	if (one_in(2))
+		p.ethertype = 0x0800;
 	p.family = random_below(8) ? 1 + random_below(2) : SL_FAMILY_NONE;
 	if (random_below(3) == 0)
-		p.vlan = (uint16_t)random_below(5);
+		p.vlan = random_number(4095);
+	if (p.vlan != SL_VLAN_NONE && one_in(2))
+		p.inner_vlan = random_number(4095);
 	if (p.family == SL_FAMILY_NONE)
 		return p;
 	random_address(c, p.family, p.src);
 	random_address(c, p.family, p.dst);
+	p.dscp = (uint8_t)random_number(63);
+	p.length = one_in(8) ? 65535 : random_below(120);
 	if (random_below(10) == 0)
 		return p; /* the protocol could not be read */
 	p.proto = protos[random_below(sizeof(protos))];
 	p.fragment = random_below(4) ? SL_FRAGMENT_NO : random_below(3);
 	if (p.fragment == SL_FRAGMENT_LATER || random_below(16) == 0)
 		return p;
+	if (p.proto == 6 && !one_in(8))
+		p.flags = (uint16_t)random_below(256);
+	p.has_icmp = p.proto == (p.family == SL_FAMILY_IP4 ? 1 : 58);
+	p.icmp_type = (uint8_t)random_number(255);
+	p.icmp_code = (uint8_t)random_number(255);
 	p.has_ports = p.proto == 6 || p.proto == 17 || p.proto == 132;
 	p.sport = random_port();
 	p.dport = random_port();
@@ -287,9 +366,45 @@ static bool proto_holds(const struct sl_rule *r, const struct sl_packet *p)
 	}
 }
 
+static bool mac_holds(const struct sl_mac_match *match,
+		      const struct sl_packet *p, __u64 mac)
+{
+	bool in = false;
+
+	for (size_t i = 0; i < match->set->n_macs; i++)
+		in |= mac_word(match->set->macs[i]) == mac;
+	return p->has_macs && in != match->negated;
+}
+
+/* The options that are one comparison. */
+static bool numbers_hold(const struct sl_options *o, const struct sl_packet *p)
+{
+	uint32_t w = o->written;
+
+	return (!(w & SL_OPT_VLAN) || p->vlan == o->vlan) &&
+	       (!(w & SL_OPT_INNER_VLAN) || p->inner_vlan == o->inner_vlan) &&
+	       (!(w & SL_OPT_FLAGS) ||
+		(p->flags < SL_FLAGS_NONE &&
+		 (p->flags & o->flags_mask) == o->flags_value)) &&
+	       (!(w & SL_OPT_DSCP) || p->dscp == o->dscp) &&
+	       (!(w & SL_OPT_ETHERTYPE) ||
+		(p->ethertype && p->ethertype == o->ethertype)) &&
+	       (!(w & SL_OPT_LENGTH) ||
+		(p->length <= SL_LENGTH_MAX && p->length >= o->length_low &&
+		 p->length <= o->length_high)) &&
+	       (!(w & SL_OPT_ICMP_TYPE) ||
+		(p->has_icmp && p->icmp_type == o->icmp_type)) &&
+	       (!(w & SL_OPT_ICMP_CODE) ||
+		(p->has_icmp && p->icmp_code == o->icmp_code));
+}
+
 static bool options_hold(const struct sl_rule *r, const struct sl_packet *p)
 {
-	if (r->options.written & SL_OPT_VLAN && p->vlan != r->options.vlan)
+	if (!numbers_hold(&r->options, p) ||
+	    (r->options.written & SL_OPT_MAC_SRC &&
+	     !mac_holds(&r->options.mac_src, p, p->mac_src)) ||
+	    (r->options.written & SL_OPT_MAC_DST &&
+	     !mac_holds(&r->options.mac_dst, p, p->mac_dst)))
 		return false;
 	if (!(r->options.written & SL_OPT_FRAGMENT))
 		return true;
@@ -333,19 +448,41 @@ static struct sl_tables tables_of(const struct sl_compiled *compiled)
 	};
 }
 
+/* The first rule from `from` on, as the program finds it without its cache. */
+static uint32_t classify_from(const struct sl_tables *t,
+			      const struct sl_packet *p, uint32_t from,
+			      uint32_t resume)
+{
+	uint32_t answer = 0;
+	struct sl_key key;
+
+	assert_true(sl_locate(t, p, false, &key));
+	assert_true(key.word[0] < t->gen->keys);
+	if (!t->gen->dense)
+		return sl_first_match(t, &key, from);
+	assert_true(sl_table_u32(
+		t, t->gen->dense + (key.word[0] + resume * t->gen->keys) * 4,
+		&answer));
+	return answer ? answer - 1 : SL_SLOT_NONE; /* not finished: positions */
+}
+
+static uint32_t classify(const struct sl_tables *t, const struct sl_packet *p)
+{
+	return t->gen->words ? classify_from(t, p, 0, 0) : SL_SLOT_NONE;
+}
+
 static void check_list(const struct sl_config *config)
 {
 	struct sl_compiled *compiled = NULL;
 	struct sl_error error;
 	struct sl_tables tables;
 
-	assert_int_equal(sl_compile(config, "a", &compiled, &error), 0);
+	if (sl_compile(config, "a", &compiled, &error) != 0)
+		fail_msg("%s", error.text);
 	tables = tables_of(compiled);
 	for (int i = 0; i < PACKETS; i++) {
 		struct sl_packet p = random_packet(config);
-		uint32_t position = compiled->gen.words ?
-					    sl_classify(&tables, &p) :
-					    SL_SLOT_NONE;
+		uint32_t position = classify(&tables, &p);
 		const struct sl_rule *expected = first_match(config, &p);
 
 		if (expected)
@@ -418,13 +555,71 @@ static void test_large_set(void **state)
 
 		for (int b = 0; b < 16; b++)
 			p.src[b / 8] = p.src[b / 8] << 8 | prefixes[i].addr[b];
-		assert_int_equal(sl_classify(&tables, &p), 0);
+		assert_int_equal(classify(&tables, &p), 0);
 		p.src[i % 2 ? 0 : 1] ^= i % 2 ? 1ULL << 32 : 1;
 		if (!addr_holds(&rule.src, p.family, p.src))
-			assert_int_equal(sl_classify(&tables, &p),
-					 SL_SLOT_NONE);
+			assert_int_equal(classify(&tables, &p), SL_SLOT_NONE);
 	}
 	sl_compiled_free(compiled);
+}
+
+/* The whole table of answers becomes slots and steps, once. */
+static void test_finish(void **state)
+{
+	struct sl_rule rules[3] = {
+		{ .verdict.action = SL_ACTION_DROP, .proto = SL_PROTO_TCP },
+		{ .verdict.action = SL_ACTION_COUNT, .proto = SL_PROTO_UDP },
+		{ .verdict.action = SL_ACTION_PASS, .proto = SL_PROTO_UDP },
+	};
+	struct sl_config config = { .rules = rules, .n_rules = 3 };
+	struct sl_compiled *c = NULL;
+	struct sl_packet tcp = { .family = SL_FAMILY_IP4, .proto = 6 };
+	struct sl_packet udp = { .family = SL_FAMILY_IP4, .proto = 17 };
+	struct sl_tables t;
+	struct sl_error error;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		rules[i].sport.any = rules[i].dport.any = true;
+	assert_int_equal(sl_compile(&config, "a", &c, &error), 0);
+	for (int i = 0; i < 3; i++)
+		c->rules[i].step.slot = 7 + (uint32_t)i;
+	assert_int_equal(sl_compiled_finish(c), 0);
+	assert_int_equal(sl_compiled_finish(c), 0);
+	t = tables_of(c);
+	/* classify_from() takes one off, as of a position. */
+	assert_int_equal(classify(&t, &tcp) + 1, SL_MATCH(SL_MATCH_DROP, 7));
+	assert_int_equal(classify(&t, &udp) + 1, SL_MATCH(SL_MATCH_STEP, 0));
+	assert_int_equal(classify_from(&t, &udp, 2, 1) + 1,
+			 SL_MATCH(SL_MATCH_PASS, 9));
+	sl_compiled_free(c);
+}
+
+/* Keys and places are one to one, and a set gives back what was put last. */
+static void test_cache(void **state)
+{
+	static uint8_t seen[1 << 16];
+	struct sl_gen gen = { .cache_bits = 8, .cache_key_bits = 16 };
+	__u64 set[SL_CACHE_WAYS] = { 0 };
+
+	(void)state;
+	for (uint32_t key = 0; key < 1 << 16; key++) {
+		struct sl_cache_place at = sl_cache_place(&gen, key);
+		__u64 tag = at.tag >> SL_MATCH_BITS;
+
+		assert_true(at.set < 256 && tag >= 1 && tag <= 256);
+		assert_int_equal(seen[at.set << 8 | (tag - 1)]++, 0);
+	}
+	for (uint32_t key = 0; key < 100; key++) {
+		__u64 tag = sl_cache_place(&gen, key).tag;
+
+		assert_int_equal(sl_cache_find(set, tag), SL_CACHE_MISS);
+		sl_cache_put(set, tag, key);
+		assert_int_equal(sl_cache_find(set, tag), key);
+	}
+	for (uint32_t key = 100 - SL_CACHE_WAYS; key < 100; key++)
+		assert_int_equal(
+			sl_cache_find(set, sl_cache_place(&gen, key).tag), key);
 }
 
 int main(void)
@@ -433,6 +628,8 @@ int main(void)
 		cmocka_unit_test(test_random_lists),
 		cmocka_unit_test(test_no_rules),
 		cmocka_unit_test(test_large_set),
+		cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_cache),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -315,7 +315,7 @@ static char *generate(struct random *r)
 		fprintf(r->out, "default %s\n", maybe(r) ? "pass" : "drop");
 	if (maybe(r))
 		fprintf(r->out, "limits { rules %u; tables %uM }\n",
-			1 + below(r, 999), 1 + below(r, 999));
+			20 + below(r, 999), 1 + below(r, 999));
 	for (unsigned i = 0; i < n_sets; i++)
 		set(r, i);
 	for (unsigned n = below(r, 20), i = 0; i < n; i++)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps of the filter; sluice/abi.h says what each is for. */
+#ifndef SLUICE_XDP_MAPS_H
+#define SLUICE_XDP_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "sluice/abi.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sl_totals);
+} sl_totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SL_PORT_BLOCKS);
+	__type(key, __u32);
+	__type(value, struct sl_port_block);
+} sl_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SL_SLOTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct sl_counter);
+} sl_rules SEC(".maps");
+
+/* The name that libxdp and DPDK's net_af_xdp look for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, SL_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks_map SEC(".maps");
+
+/* One value of exactly the size that the tables need (set before loading). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 2 * SL_TABLE_SLACK);
+} sl_tables SEC(".maps");
+
+/* (sl_cache_bytes() in lib/generation.c sets the size before loading.) */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* for its alignment */
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, SL_CACHE_WAYS * sizeof(__u64));
+} sl_cache SEC(".maps");
+
+/* A hash, because a plain DEVMAP cannot be shared by the two flavours. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, SL_DEVICES_MAX);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+} sl_devs SEC(".maps");
+
+/*
+ * The program does not look at these two: user space binds them to it
+ * (BPF_PROG_BIND_MAP), so that whoever finds the program finds what it was
+ * made from. They are given their sizes before loading.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sl_rule_name);
+} sl_names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 8);
+} sl_text SEC(".maps");
+
+#endif /* SLUICE_XDP_MAPS_H */
