@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "array4.h"
 #include "config.h"
 #include "segments.h"
 #include "trie.h"
@@ -24,23 +25,36 @@ condition_of(const struct sl_rule *rule, size_t position, enum sl_field field)
 	};
 }
 
-/* The offset of what looks up a family, or -errno. */
-static int64_t put_family(struct sl_compiler *c, int family,
-			  const struct sl_address_condition *conditions,
-			  size_t n, struct sl_classes *classes)
+static int put_family(struct sl_compiler *c, int family,
+		      const struct sl_address_condition *conditions, size_t n,
+		      struct sl_classes *classes, struct sl_gen_field *f)
 {
 	struct sl_segments segments = { 0 };
-	int64_t root;
+	struct sl_array4 array = { 0 };
+	int64_t root = 0;
 	int err;
 
 	err = sl_segments_build(family, conditions, n, c->base, classes,
 				&segments);
 	if (err)
 		return err;
-	root = family == 4 ? sl_trie4_build(&segments, &c->tables) :
-			     sl_trie_build(&segments, &c->tables);
+	if (family == 4)
+		err = sl_array4_build(&segments, &c->tables, &array);
+	else
+		root = sl_trie_build(&segments, &c->tables);
 	sl_segments_fini(&segments);
-	return root;
+	if (err || root < 0)
+		return err ? err : (int)root;
+	if (family == 4) {
+		f->classes = array.root;
+		f->nodes4 = array.nodes;
+		f->entry_bytes = array.entry_bytes;
+		f->bits4 = array.bits;
+		f->deeper4 = array.deeper;
+	} else {
+		f->classes6 = (uint32_t)root;
+	}
+	return 0;
 }
 
 static int put_families(struct sl_compiler *c, enum sl_field field,
@@ -49,20 +63,13 @@ static int put_families(struct sl_compiler *c, enum sl_field field,
 {
 	struct sl_gen_field *f = &c->out->gen.field[field];
 	int64_t none = sl_classes_add(classes, c->base);
-	int64_t root;
+	int err;
 
 	if (none < 0)
 		return (int)none;
 	f->none = (uint32_t)none;
-	root = put_family(c, 4, conditions, n, classes);
-	if (root < 0)
-		return (int)root;
-	f->classes = (uint32_t)root;
-	root = put_family(c, 6, conditions, n, classes);
-	if (root < 0)
-		return (int)root;
-	f->classes6 = (uint32_t)root;
-	return 0;
+	err = put_family(c, 4, conditions, n, classes, f);
+	return err ? err : put_family(c, 6, conditions, n, classes, f);
 }
 
 int sl_compile_address(struct sl_compiler *c, enum sl_field field,

@@ -145,10 +145,13 @@ static int put_vectors(struct sl_compiler *c, size_t g)
 	return 0;
 }
 
-/* A cache for about as many answers as there are rules, times four ways. */
+/*
+ * Room for eight answers a rule: with four, one packet in six of a set that cuts
+ * the space finely (fw1) missed, which cost 40 ns a packet on average.
+ */
 static void size_cache(struct sl_gen *gen, size_t n_rules, unsigned key_bits)
 {
-	unsigned bits = bits_for(n_rules);
+	unsigned bits = bits_for(n_rules) + 1;
 
 	if (bits < SL_CACHE_BITS_MIN)
 		bits = SL_CACHE_BITS_MIN;

@@ -7,7 +7,7 @@
 #include "keyword.h"
 #include "quantity.h"
 
-#define LENGTH_MAX (40 + 65535) /* an IPv6 header and the longest payload */
+#define LENGTH_MAX 65535 /* SL_LENGTH_MAX: no frame here carries more */
 #define FLAGS_TEXT 128		/* all eight names, twice, have 63 bytes */
 #define EXPIRES_MAX_NS (UINT64_C(36500) * 86400 * 1000000000)
 

@@ -42,7 +42,6 @@ struct block {
 struct builder {
 	const struct sl_segment *segments;
 	struct sl_tables_builder *tables;
-	bool ip4; /* nodes are struct sl_trie_node4 */
 };
 
 static sl_address block_mask(unsigned depth)
@@ -129,23 +128,17 @@ static bool compress(const struct builder *b, struct block *k)
 	return true;
 }
 
-static size_t header_bytes(const struct builder *b)
+/* The entries of the node at this offset, until the tables grow. */
+static uint32_t *first_entry(const struct builder *b, uint32_t offset)
 {
-	return b->ip4 ? sizeof(struct sl_trie_node4) :
-			sizeof(struct sl_trie_node);
-}
-
-static void set_entry(const struct builder *b, size_t offset, uint32_t i,
-		      uint32_t entry)
-{
-	((uint32_t *)sl_tables_pointer(b->tables, (uint32_t)offset))[i] = entry;
+	return sl_tables_pointer(b->tables,
+				 offset + sizeof(struct sl_trie_node));
 }
 
 static int64_t build_block(const struct builder *b, struct block k);
 
-/* Fills the 2^stride entries at `offset`, which stand for the block. */
 static int fill_children(const struct builder *b, const struct block *k,
-			 size_t offset, unsigned stride)
+			 uint32_t offset, unsigned stride)
 {
 	/* depth + stride <= ADDRESS_BITS: choose_stride() sees to that. */
 	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
@@ -169,7 +162,7 @@ static int fill_children(const struct builder *b, const struct block *k,
 		entry = build_block(b, child);
 		if (entry < 0)
 			return (int)entry;
-		set_entry(b, offset, i, (uint32_t)entry);
+		first_entry(b, offset)[i] = (uint32_t)entry;
 	}
 	return 0;
 }
@@ -193,44 +186,26 @@ static void write_node(const struct builder *b, uint32_t offset,
 	};
 }
 
-static void write_node4(const struct builder *b, uint32_t offset,
-			const struct block *k, unsigned stride, int64_t miss)
-{
-	struct sl_trie_node4 *node = sl_tables_pointer(b->tables, offset);
-	sl_address mask = miss < 0 ? 0 : block_mask(k->depth);
-
-	*node = (struct sl_trie_node4){
-		.key = (uint32_t)(k->first >> 96),
-		.mask = (uint32_t)(mask >> 96),
-		.miss = miss < 0 ? 0 : (uint32_t)miss,
-		.index_mask = (uint8_t)((1u << stride) - 1),
-		.shift = (uint8_t)(32 - k->depth - stride),
-	};
-}
-
 static int64_t build_node(const struct builder *b, struct block k)
 {
 	int64_t outside = b->segments[k.from].class_id;
 	int64_t miss = compress(b, &k) ? outside : -1;
 	unsigned stride = k.from == k.to ? 0 : choose_stride(b, &k);
-	size_t header = header_bytes(b);
 	int64_t offset;
 	int err;
 
 	offset = sl_tables_reserve(b->tables,
-				   header + (sizeof(uint32_t) << stride));
+				   sizeof(struct sl_trie_node) +
+					   (sizeof(uint32_t) << stride));
 	if (offset < 0)
 		return offset;
-	if (b->ip4)
-		write_node4(b, (uint32_t)offset, &k, stride, miss);
-	else
-		write_node(b, (uint32_t)offset, &k, stride, miss);
+	write_node(b, (uint32_t)offset, &k, stride, miss);
 	if (stride == 0) {
-		set_entry(b, (size_t)offset + header, 0,
-			  SL_TRIE_LEAF | b->segments[k.from].class_id);
+		*first_entry(b, (uint32_t)offset) =
+			SL_TRIE_LEAF | b->segments[k.from].class_id;
 		return offset;
 	}
-	err = fill_children(b, &k, (size_t)offset + header, stride);
+	err = fill_children(b, &k, (uint32_t)offset, stride);
 	return err ? err : offset;
 }
 
@@ -245,24 +220,8 @@ static int64_t build_block(const struct builder *b, struct block k)
 int64_t sl_trie_build(const struct sl_segments *segments,
 		      struct sl_tables_builder *tables)
 {
-	struct builder b = { segments->items, tables, false };
+	struct builder b = { segments->items, tables };
 	struct block all = { 0, 0, 0, segments->n_items - 1 };
 
 	return build_node(&b, all);
-}
-
-int64_t sl_trie4_build(const struct sl_segments *segments,
-		       struct sl_tables_builder *tables)
-{
-	struct builder b = { segments->items, tables, true };
-	struct block all = { 0, 0, 0, segments->n_items - 1 };
-	int64_t offset;
-	int err;
-
-	offset = sl_tables_reserve(tables, sizeof(uint32_t)
-						   << SL_TRIE4_ROOT_BITS);
-	if (offset < 0)
-		return offset;
-	err = fill_children(&b, &all, (size_t)offset, SL_TRIE4_ROOT_BITS);
-	return err ? err : offset;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Segments -> the multibit tries of sluice/abi.h.
+ * Segments -> the multibit trie of sluice/abi.h (struct sl_trie_node).
  */
 #ifndef SLUICE_TRIE_H
 #define SLUICE_TRIE_H
@@ -16,9 +16,5 @@ struct sl_tables_builder;
  */
 int64_t sl_trie_build(const struct sl_segments *segments,
 		      struct sl_tables_builder *tables);
-
-/* The same for segments that cut the IPv4 space: root array and nodes of IPv4. */
-int64_t sl_trie4_build(const struct sl_segments *segments,
-		       struct sl_tables_builder *tables);
 
 #endif /* SLUICE_TRIE_H */

@@ -56,7 +56,7 @@ struct sl_packet {
 	__u32 proto;	      /* or SL_PROTO_NONE */
 	__u32 family;	      /* SL_FAMILY_* */
 	__u32 fragment;	      /* SL_FRAGMENT_* */
-	__u16 ethertype;      /* 0: not known */
+	__u32 ethertype;      /* or SL_FIELD_VALUES */
 	__u16 vlan;	      /* or SL_VLAN_NONE */
 	__u16 inner_vlan;     /* or SL_VLAN_NONE */
 	__u16 sport, dport;   /* valid if has_ports */
@@ -455,6 +455,7 @@ static __always_inline void sl_parse(struct sl_cursor *c, struct sl_packet *p,
 {
 	*p = (struct sl_packet){
 		.proto = SL_PROTO_NONE,
+		.ethertype = SL_FIELD_VALUES,
 		.fragment = SL_FRAGMENT_NONE,
 		.vlan = SL_VLAN_NONE,
 		.inner_vlan = SL_VLAN_NONE,

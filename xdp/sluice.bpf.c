@@ -263,6 +263,11 @@ static long take_step(__u32 turn __attribute__((unused)), struct search *s)
 	return 0;
 }
 
+_Static_assert(SL_MATCH_DROP == SL_MATCH_PASS + 1 &&
+		       SL_VERDICT_DROP == SL_VERDICT_PASS + 1 &&
+		       XDP_DROP == XDP_PASS - 1,
+	       "settle() computes one from the other");
+
 /* What the answer at the end of the search comes to. */
 static __always_inline void settle(struct xdp_md *ctx,
 				   const struct sl_tables *t,
@@ -275,11 +280,11 @@ static __always_inline void settle(struct xdp_md *ctx,
 	if (kind == SL_MATCH_NONE)
 		return;
 	d->reason = SL_REASON_RULE;
-	if (kind == SL_MATCH_PASS || kind == SL_MATCH_DROP) {
+	if (kind <= SL_MATCH_DROP) {
+		/* Arithmetic, because nothing predicts which of the two. */
 		d->slot = SL_MATCH_ID(s->answer);
-		d->verdict = kind == SL_MATCH_DROP ? SL_VERDICT_DROP :
-						     SL_VERDICT_PASS;
-		d->act = kind == SL_MATCH_DROP ? XDP_DROP : XDP_PASS;
+		d->verdict = kind - SL_MATCH_PASS + SL_VERDICT_PASS;
+		d->act = XDP_PASS + SL_MATCH_PASS - kind;
 		return;
 	}
 	if (!(sl_gen.flags & SL_GEN_VERDICTS))

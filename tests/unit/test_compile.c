@@ -270,7 +270,7 @@ static struct sl_packet random_packet(const struct sl_config *c)
 
 	p.mac_src = mac_word(random_mac());
 	p.mac_dst = mac_word(random_mac());
-	p.ethertype = one_in(20) ? 0 : random_number(65535);
+	p.ethertype = one_in(20) ? SL_FIELD_VALUES : random_number(65535);
 	if (one_in(2))
 		p.ethertype = 0x0800;
 	p.family = random_below(8) ? 1 + random_below(2) : SL_FAMILY_NONE;
@@ -388,7 +388,7 @@ static bool numbers_hold(const struct sl_options *o, const struct sl_packet *p)
 		 (p->flags & o->flags_mask) == o->flags_value)) &&
 	       (!(w & SL_OPT_DSCP) || p->dscp == o->dscp) &&
 	       (!(w & SL_OPT_ETHERTYPE) ||
-		(p->ethertype && p->ethertype == o->ethertype)) &&
+		p->ethertype == o->ethertype) &&
 	       (!(w & SL_OPT_LENGTH) ||
 		(p->length <= SL_LENGTH_MAX && p->length >= o->length_low &&
 		 p->length <= o->length_high)) &&
