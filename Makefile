@@ -6,12 +6,13 @@
 # make check-quick    the tests that need neither root nor the network
 # make check-vm       the guest matrix (not there yet)
 # make soak           ten minutes of random tests, reloads, kills and flaps (root)
+# make fuzz           each fuzz target for FUZZ_SECONDS (600), two side by side
 # make bench          benchmarks, beside their peers (root)
 # make install        into $(DESTDIR)$(PREFIX)
 # make lint           formatters and static analysis
 # make golden-update  take the golden tests' present output as expected
 #
-# demo, check and bench install the Debian packages that they miss first.
+# demo, check, fuzz and bench install the Debian packages that they miss first.
 
 PREFIX ?= /usr/local
 BUILD := build
@@ -32,7 +33,10 @@ LIB_SRC := $(wildcard lib/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 FWD_SRC := $(wildcard afxdp-app/*.c)
 GEN_SRC := $(wildcard bench/gen/*.c)
-BPF_SRC := $(wildcard xdp/*.bpf.c bench/gen/*.bpf.c)
+MIX_SRC := $(wildcard bench/classify/*.c)
+LIMIT_SRC := $(wildcard bench/limit/*.c)
+BPF_SRC := $(wildcard xdp/*.bpf.c bench/gen/*.bpf.c bench/classify/*.bpf.c \
+	bench/limit/*.bpf.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 
 BPF_OBJ := $(addprefix $(BUILD)/,$(notdir $(BPF_SRC:.c=.o)))
@@ -40,15 +44,25 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 
 PROGRAMS := $(if $(CLI_SRC),$(BUILD)/sluice) $(if $(FWD_SRC),$(BUILD)/sluice-fwd) \
 	$(if $(GEN_SRC),$(BUILD)/sluice-gen)
+BENCH := $(if $(MIX_SRC),$(BUILD)/classify-run) \
+	$(if $(LIMIT_SRC),$(BUILD)/limit-run)
 
 .PHONY: all
-all: $(BPF_OBJ) $(PROGRAMS)
+all: $(BPF_OBJ) $(PROGRAMS) $(BENCH)
 
 $(BUILD)/%.bpf.o: xdp/%.bpf.c $(wildcard xdp/*.h include/sluice/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/%.bpf.o: bench/gen/%.bpf.c $(wildcard bench/gen/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.bpf.o: bench/limit/%.bpf.c $(wildcard bench/limit/*.h xdp/*.h include/sluice/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.bpf.o: bench/classify/%.bpf.c $(wildcard bench/classify/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
@@ -73,6 +87,12 @@ $(BUILD)/sluice-fwd: $(call obj,$(FWD_SRC)) $(BUILD)/libsluice.a
 $(BUILD)/sluice-gen: $(call obj,$(GEN_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LIBS)
 
+$(BUILD)/classify-run: $(call obj,$(MIX_SRC))
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lbpf
+
+$(BUILD)/limit-run: $(call obj,$(LIMIT_SRC)) $(BUILD)/libsluice.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lbpf
+
 # Unit tests: the library again, with ASan and UBSan, and cmocka.
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 sobj = $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out %.bpf.c,$(1)))
@@ -90,13 +110,41 @@ $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(cal
 .PHONY: unit
 unit: $(UNIT_SRC:%.c=$(BUILD)/%)
 
+# Fuzz targets: the library once more, for libFuzzer. Comparisons are not traced
+# in it: that costs the compiler's target two thirds of its speed. $(WARN) is
+# left to the other builds of these files.
+FUZZ := $(addprefix $(BUILD)/fuzz/,config packet compile)
+FUZZ_SECONDS ?= 600
+FUZZ_CFLAGS := -std=gnu11 -O1 -g $(SAN) -fsanitize=fuzzer-no-link
+fobj = $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(1))
+
+$(BUILD)/fuzz/obj/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fno-sanitize-coverage=trace-cmp -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/obj/tests/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(WARN) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/libsluice.a: $(call fobj,$(filter-out lib/object.c,$(LIB_SRC)))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/fuzz/packet: $(call fobj,tests/fuzz/reference.c)
+$(BUILD)/fuzz/compile: $(call fobj,$(addprefix tests/fuzz/,linear.c packets.c rules.c))
+$(FUZZ): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libsluice.a
+	$(CLANG) $(SAN) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+.PHONY: fuzz-targets
+fuzz-targets: $(FUZZ)
+
 # Packages first, then a make of its own, which sees the compilers they brought.
 PACKAGES := config/debian/ensure-packages
 
-.PHONY: check check-quick check-vm soak demo bench
+.PHONY: check check-quick check-vm soak demo bench fuzz
 check:
 	$(PACKAGES) build demo test
-	+$(MAKE) all unit
+	+$(MAKE) all unit fuzz-targets
 	tests/run
 
 # The matrix of kernels and NICs in QEMU comes with the driver patches.
@@ -108,6 +156,11 @@ soak:
 	$(PACKAGES) build demo test
 	+$(MAKE) all unit
 	tests/soak
+
+fuzz:
+	$(PACKAGES) build demo test
+	+$(MAKE) fuzz-targets
+	SLUICE_BUILD=$(BUILD) tests/fuzz/run --seconds $(FUZZ_SECONDS)
 
 check-quick: all unit
 	tests/run unit golden lint

@@ -6,7 +6,10 @@ to be a configuration that `sluice check` accepts, and raises ConfigError
 where it does not understand.
 
 Addresses are (family, integer); a prefix is (family, length, integer of its
-leading bits).
+leading bits). MAC addresses are integers.
+
+Rules stand in the order of judgement: by band, then by position. `expires`
+is read and has no effect: what is compared here has not expired.
 """
 import ipaddress
 import os
@@ -17,6 +20,9 @@ TOKEN = re.compile(r'[ \t\r]+|#[^\n]*|"([^"\n]*)"|([{},;\n])|([^\s{},;"#]+)')
 PROTOS = {"tcp": (None, 6), "udp": (None, 17), "sctp": (None, 132), "icmp": (4, 1),
           "icmp6": (6, 58), "ip": (4, None), "ip6": (6, None)}
 BITS = {4: 32, 6: 128}
+FLAGS = {"fin": 1, "syn": 2, "rst": 4, "psh": 8, "ack": 16, "urg": 32, "ece": 64, "cwr": 128}
+GOES_ON = ("count", "log", "limit")
+NUMBERS = ("dscp", "vlan", "inner-vlan", "ethertype")
 
 
 class ConfigError(Exception):
@@ -44,7 +50,7 @@ class Addresses:
 
 @dataclass
 class Match:
-    """`[not] ADDR`."""
+    """`[not] ADDR`, or `[not] @SET` of MAC addresses (then a set of integers)."""
     negated: bool
     addresses: Addresses
 
@@ -64,14 +70,29 @@ class Rule:
     source_ports: list = None  # [(low, high)]
     destination_ports: list = None
     fragment: str = None
+    flags: tuple = None        # (value, mask)
+    icmp_type: int = None
+    icmp_code: int = None
+    length: tuple = None       # (low, high)
+    dscp: int = None
     vlan: int = None
+    inner_vlan: int = None
+    ethertype: int = None
+    mac_source: Match = None
+    mac_destination: Match = None
+    observe: bool = False
+    band: int = 0
+
+    def decides(self):
+        """False for a rule behind which the next one is asked, match or not."""
+        return self.verdict not in GOES_ON and not self.observe
 
 
 @dataclass
 class Config:
     interfaces: dict = field(default_factory=dict)  # name -> {option: word}
     default: str = "pass"
-    sets: dict = field(default_factory=dict)
+    sets: dict = field(default_factory=dict)   # name -> Addresses, or a set of MACs
     rules: list = field(default_factory=list)
     folder: str = "."
 
@@ -80,6 +101,16 @@ def parse_prefix(text):
     network = ipaddress.ip_network(text, strict=False)
     bits = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
     return network.version, network.prefixlen, bits
+
+
+def parse_mac(text):
+    return int(text.replace(":", ""), 16)
+
+
+def parse_range(text):
+    """(low, high) of `N` or `N-M`."""
+    low, dash, high = text.partition("-")
+    return int(low, 0), int(high if dash else low, 0)
 
 
 def tokens(text):
@@ -153,11 +184,7 @@ def parse_ports(words):
     if words.accept("any"):
         return None
     items = words.block() if words.peek() == "{" else [[words.next()]]
-    ranges = []
-    for (item,) in items:
-        low, dash, high = item.partition("-")
-        ranges.append((int(low), int(high if dash else low)))
-    return ranges
+    return [parse_range(item) for (item,) in items]
 
 
 def parse_address(words, config):
@@ -174,16 +201,70 @@ def parse_address(words, config):
     return Match(negated, addresses)
 
 
+def parse_limit(words):
+    """Read only to find its end: what the bucket holds is not the oracle's to know."""
+    words.next()
+    if words.accept("burst"):
+        words.next()
+    if words.accept("per"):
+        words.next()
+        while words.peek() is not None and words.peek().startswith("/"):
+            words.next()
+
+
 def parse_verdict(words, rule):
-    rule.verdict = words.accept("pass", "drop", "bounce", "redirect", "forward")
+    rule.verdict = words.accept("pass", "drop", "bounce", "redirect", "forward", *GOES_ON)
     if rule.verdict == "redirect":
         if words.accept("fib"):
             raise ConfigError("redirect fib is not in the oracle")
         rule.device = str(words.next())
     elif rule.verdict == "forward" and words.accept("fallback"):
         rule.fallback = words.accept("pass", "drop")
+    elif rule.verdict == "limit":
+        parse_limit(words)
+    elif rule.verdict == "log" and words.accept("sample"):
+        words.next()
     if rule.verdict is None or rule.fallback is None:
         raise ConfigError("rule %s: verdict before %r" % (rule.name, words.peek()))
+
+
+def parse_flags(words):
+    """VALUE/MASK; the tokens split it at its commas."""
+    text = words.next()
+    while words.accept(","):
+        text += "," + words.next()
+    value, mask = (sum(FLAGS[name] for name in part.split(",")) if part[0].isalpha()
+                   else int(part, 0) for part in text.split("/"))
+    return value, mask
+
+
+def parse_option(words, rule, config):
+    option = words.accept("fragment", "flags", "icmp-type", "length", "mac", "observe", "band",
+                          "expires", "owner", *NUMBERS)
+    if option == "flags":
+        rule.flags = parse_flags(words)
+    elif option == "icmp-type":
+        rule.icmp_type = int(words.next(), 0)
+        if words.accept("code"):
+            rule.icmp_code = int(words.next(), 0)
+    elif option == "length":
+        rule.length = parse_range(words.next())
+    elif option == "mac":
+        side = {"src": "mac_source", "dst": "mac_destination"}[words.next()]
+        negated = bool(words.accept("not"))
+        setattr(rule, side, Match(negated, config.sets[words.next()[1:]]))
+    elif option in NUMBERS:
+        setattr(rule, option.replace("-", "_"), int(words.next(), 0))
+    elif option == "observe":
+        rule.observe = True
+    elif option == "band":
+        rule.band = int(words.next(), 0)
+    elif option == "fragment":
+        rule.fragment = str(words.next())
+    elif option:  # expires, owner
+        words.next()
+    else:
+        raise ConfigError("rule %s: option %r is not in the oracle" % (rule.name, words.peek()))
 
 
 def parse_rule(words, config):
@@ -205,21 +286,18 @@ def parse_rule(words, config):
         if words.accept("port"):
             rule.destination_ports = parse_ports(words)
     while words.peek() is not None:
-        option = words.accept("fragment", "vlan")
-        if option == "fragment":
-            rule.fragment = str(words.next())
-        elif option == "vlan":
-            rule.vlan = int(words.next())
-        else:
-            raise ConfigError("rule %s: option %r is not in the oracle" % (
-                rule.name, words.peek()))
-    rule.ip_only = bool(proto or rule.source or rule.destination or rule.source_ports
-                        or rule.destination_ports or rule.fragment)
+        parse_option(words, rule, config)
+    stated = (proto, rule.source, rule.destination, rule.source_ports, rule.destination_ports,
+              rule.fragment, rule.flags, rule.icmp_type, rule.length, rule.dscp)
+    rule.ip_only = any(part is not None for part in stated)
     config.rules.append(rule)
 
 
 def parse_set(words, config):
-    addresses = config.sets[str(words.next())] = Addresses()
+    name = str(words.next())
+    read_item = parse_mac if words.accept("mac") else parse_prefix
+    addresses = config.sets[name] = set() if read_item is parse_mac else Addresses()
+    words.accept("live")
     if words.accept("max"):
         words.next()
     for item in words.block():
@@ -228,9 +306,9 @@ def parse_set(words, config):
                 for line in lines:
                     line = line.partition("#")[0].strip()
                     if line:
-                        addresses.add(parse_prefix(line))
+                        addresses.add(read_item(line))
         else:
-            addresses.add(parse_prefix(item[0]))
+            addresses.add(read_item(item[0]))
 
 
 def parse_interface(words, config):
@@ -248,8 +326,9 @@ def parse_interface(words, config):
 def parse(text, folder="."):
     """A Config; set files with a relative path are found in `folder`."""
     config = Config(folder=folder)
-    for words in statements(text):
-        keyword = words.accept("interface", "default", "set", "rule", "forwarder")
+    # Sets first: a rule may stand before the set that it names.
+    for words in sorted(statements(text), key=lambda words: words.peek() != "set"):
+        keyword = words.accept("interface", "default", "set", "rule", "forwarder", "limits")
         if keyword == "interface":
             parse_interface(words, config)
         elif keyword == "default":
@@ -258,12 +337,13 @@ def parse(text, folder="."):
             parse_set(words, config)
         elif keyword == "rule":
             parse_rule(words, config)
-        elif keyword == "forwarder":
-            words.block()  # changes no verdict of the filter
+        elif keyword in ("forwarder", "limits"):
+            words.block()  # change no verdict of the filter
         else:
             raise ConfigError("statement %r is not in the oracle" % words.peek())
         if words.peek() is not None:
             raise ConfigError("%s: unexpected %r" % (keyword, words.peek()))
+    config.rules.sort(key=lambda rule: rule.band)  # stable: then by position
     return config
 
 

@@ -29,17 +29,18 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def ipv4(src, dst, protocol, payload, options=b"", fragment=0, version=4, ihl=None, total=None):
+def ipv4(src, dst, protocol, payload, options=b"", fragment=0, version=4, ihl=None, total=None,
+         tos=0):
     """`fragment` is the 16-bit word of flags and offset; `options` a multiple of 4 bytes."""
     ihl = 5 + len(options) // 4 if ihl is None else ihl
     total = 20 + len(options) + len(payload) if total is None else total
-    head = struct.pack("!BBHHHBBH", version << 4 | ihl, 0, total & 0xffff, 0x1234, fragment, 64,
+    head = struct.pack("!BBHHHBBH", version << 4 | ihl, tos, total & 0xffff, 0x1234, fragment, 64,
                        protocol, 0)
     head += src.to_bytes(4, "big") + dst.to_bytes(4, "big") + options
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
-def ipv6(src, dst, protocol, payload, extensions=(), version=6, length=None):
+def ipv6(src, dst, protocol, payload, extensions=(), version=6, length=None, tos=0):
     """
     `extensions`: (kind, body) pairs; `body` is the header without its first
     byte, the next-header value, which is filled in here.
@@ -48,7 +49,7 @@ def ipv6(src, dst, protocol, payload, extensions=(), version=6, length=None):
     chain = b"".join(bytes([following]) + body
                      for (_kind, body), following in zip(extensions, kinds[1:]))
     length = len(chain) + len(payload) if length is None else length
-    return (struct.pack("!IHBB", version << 28, length & 0xffff, kinds[0], 64)
+    return (struct.pack("!IHBB", version << 28 | tos << 20, length & 0xffff, kinds[0], 64)
             + src.to_bytes(16, "big") + dst.to_bytes(16, "big") + chain + payload)
 
 
@@ -63,8 +64,8 @@ def extension(kind, units=0, fragment=0):
     return kind, bytes([units]) + bytes(size - 2)
 
 
-def tcp(sport, dport, data=b""):
-    return struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, 2, 1024, 0, 0) + data
+def tcp(sport, dport, data=b"", flags=0x02):
+    return struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, flags, 1024, 0, 0) + data
 
 
 def udp(sport, dport, data=b""):

@@ -1,28 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Random rule lists, and packets that come close to them.
-
-A Scenario is one rule list: its configuration text, its set files, and
-packets() derived from the rules: every packet sets out to satisfy one rule,
-with values at the ends of its ranges and one beyond them. A packet may also
-be unlike any rule, malformed or cut off. Everything follows from the seed.
-
-What is drawn here decides only which questions are asked; the answers are the
-oracle's, which reads the configuration text for itself.
-"""
+"""Random rule lists, with every field that a rule can name. The packets that
+go with a list are traffic.py's. Everything follows from the seed."""
 import ipaddress
 import os
 import random
-from dataclasses import dataclass, field
 
 import frames
+from traffic import (BITS, EDGE_DSCPS, EDGE_FLAGS, EDGE_ICMP, EDGE_PORTS, EDGE_VLANS, ETHERTYPES,
+                     PORTED, TPIDS, Intent, Scenario)
 
-BITS = {4: 32, 6: 128}
-PORTED = {"tcp": frames.TCP, "udp": frames.UDP, "sctp": frames.SCTP}
-NUMBERS = dict(PORTED, icmp=frames.ICMP, icmp6=frames.ICMP6)
 LENGTHS = {4: (0, 1, 4, 8, 9, 12, 15, 16, 17, 20, 24, 28, 31, 32),
            6: (0, 1, 3, 7, 16, 32, 47, 48, 56, 63, 64, 65, 96, 120, 127, 128)}
-EDGE_PORTS = (0, 1, 53, 80, 255, 256, 1023, 1024, 32767, 32768, 65279, 65280, 65534, 65535)
-EDGE_VLANS = (0, 1, 2, 100, 2047, 2048, 4094, 4095)
+FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+GOES_ON = ("count",)
+# Of IP packets, those that cannot be among them.
+EDGE_SIZES = (0, 19, 20, 21, 27, 28, 39, 40, 41, 60, 64, 127, 128, 255, 256, 576, 1279, 1280, 1500,
+              1501, 65535, 65536, 65575)
 
 
 def seed():
@@ -38,229 +31,6 @@ def prefix_text(prefix):
     return str(kind(address)) + ("" if host else "/%d" % length)
 
 
-def ends(prefix):
-    """The first and last address of a prefix."""
-    family, length, address = prefix
-    return address, address | ((1 << (BITS[family] - length)) - 1)
-
-
-@dataclass
-class Intent:
-    """A rule as drawn: what its packets aim at."""
-    proto: str = None
-    number: int = None       # of `proto N`
-    source: list = None      # prefixes
-    destination: list = None
-    source_not: bool = False
-    destination_not: bool = False
-    source_ports: list = None
-    destination_ports: list = None
-    fragment: str = None
-    vlan: int = None
-
-
-    def breadth(self):
-        """Roughly which part of all packets the rule matches."""
-        part = {None: 1.0, "ip": 0.5, "ip6": 0.5, "tcp": 0.3, "udp": 0.3}.get(self.proto, 0.1)
-        for prefixes, negated, ports in (
-                (self.source, self.source_not, self.source_ports),
-                (self.destination, self.destination_not, self.destination_ports)):
-            if prefixes and not negated:
-                part *= min(1.0, sum(2.0 ** -length for _family, length, _a in prefixes))
-            if ports:
-                part *= min(1.0, sum(high - low + 1000 for low, high in ports) / 65536)
-        if self.fragment not in (None, "no"):
-            part *= 0.1
-        return part * (1.0 if self.vlan is None else 0.1)
-
-
-@dataclass
-class Scenario:
-    text: str
-    files: dict              # name -> content
-    intents: list
-    rng: random.Random
-    pool: list = field(default_factory=list)
-
-    def packets(self, count):
-        return [self._packet() for _ in range(count)]
-
-    # ---- one packet -------------------------------------------------------
-
-    def _packet(self):
-        rng = self.rng
-        intent = rng.choice(self.intents) if rng.random() < 0.85 else Intent()
-        if rng.random() < 0.02:
-            return self._not_ip(intent)
-        family = self._family(intent)
-        protocol = self._protocol(intent, family)
-        source = self._address(intent.source, intent.source_not, family)
-        destination = self._address(intent.destination, intent.destination_not, family)
-        payload = self._layer4(protocol, self._port(intent.source_ports),
-                               self._port(intent.destination_ports))
-        fragment = self._fragment(intent.fragment)
-        build = self._ipv4 if family == 4 else self._ipv6
-        packet = build(source, destination, protocol, payload, fragment)
-        frame = frames.ethernet({4: 0x800, 6: 0x86dd}[family], packet, self._tags(intent.vlan))
-        if rng.random() < 0.15:  # padding, as a NIC adds to short frames
-            frame += bytes(rng.randrange(1, 40))
-        if rng.random() < 0.06:
-            frame = frame[:rng.randrange(14, len(frame) + 1)]
-        if rng.random() < 0.03:
-            frame = self._flip(frame)
-        return frame
-
-    def _not_ip(self, intent):
-        rng = self.rng
-        ethertype = rng.choice((0x806, 0x88cc, 0x26, 0x5ff, 0x600, 0x801, 0x86dc, 0xffff, 0x88b5))
-        body = rng.randbytes(rng.randrange(0, 60))
-        return frames.ethernet(ethertype, body, self._tags(intent.vlan))
-
-    def _flip(self, frame):
-        """One random byte of the first 100 changed, not the MAC addresses."""
-        if len(frame) <= 14:
-            return frame
-        at = self.rng.randrange(12, min(len(frame), 100))
-        return frame[:at] + bytes([self.rng.randrange(256)]) + frame[at + 1:]
-
-    def _family(self, intent):
-        rng = self.rng
-        if rng.random() < 0.03:
-            return rng.choice((4, 6))
-        if intent.proto in ("ip", "icmp"):
-            return 4
-        if intent.proto in ("ip6", "icmp6"):
-            return 6
-        for prefixes, negated in ((intent.source, intent.source_not),
-                                  (intent.destination, intent.destination_not)):
-            if prefixes and not negated:
-                other = intent.destination if prefixes is intent.source else None
-                common = {p[0] for p in prefixes}
-                if other and not intent.destination_not:
-                    common = common & {p[0] for p in other} or common
-                return rng.choice(sorted(common))
-        return rng.choice((4, 6))
-
-    def _protocol(self, intent, family):
-        rng = self.rng
-        if rng.random() < 0.04:
-            return rng.choice((0, 1, 2, 6, 17, 41, 43, 44, 50, 51, 58, 59, 60, 132, 135, 255))
-        if intent.proto == "proto":
-            return intent.number
-        if intent.proto in NUMBERS:
-            return NUMBERS[intent.proto]
-        return rng.choice((6, 6, 17, 17, 132, 58 if family == 6 else 1))
-
-    def _address(self, prefixes, negated, family):
-        rng = self.rng
-        usable = [p for p in prefixes or () if p[0] == family]
-        if not usable or (negated and rng.random() < 0.6):
-            usable = [p for p in self.pool if p[0] == family]
-        if not usable or rng.random() < 0.04:
-            return rng.getrandbits(BITS[family])
-        first, last = ends(rng.choice(usable))
-        choice = rng.random()
-        if choice < 0.5:
-            value = rng.randint(first, last)
-        elif choice < 0.9:
-            value = rng.choice((first, last))
-        else:
-            value = rng.choice((first - 1, last + 1))
-        return value % (1 << BITS[family])
-
-    def _port(self, ranges):
-        rng = self.rng
-        if not ranges or rng.random() < 0.04:
-            return rng.choice(EDGE_PORTS) if rng.random() < 0.5 else rng.randrange(65536)
-        low, high = rng.choice(ranges)
-        choice = rng.random()
-        if choice < 0.4:
-            value = rng.randint(low, high)
-        elif choice < 0.85:
-            value = rng.choice((low, high))
-        else:
-            value = rng.choice((low - 1, high + 1))
-        return value % 65536
-
-    def _layer4(self, protocol, sport, dport):
-        rng = self.rng
-        data = bytes(rng.choice((0, 0, 1, 18, 100)))
-        if protocol == frames.TCP:
-            out = frames.tcp(sport, dport, data)
-        elif protocol == frames.UDP:
-            out = frames.udp(sport, dport, data)
-        elif protocol in (frames.ICMP, frames.ICMP6):
-            out = frames.icmp(rng.choice((0, 3, 8, 11, 128, 135)), rng.randrange(3), data)
-        else:
-            # Ports where they would stand, whether the protocol has them or not.
-            out = frames.sctp(sport, dport, data)
-        if rng.random() < 0.04:
-            out = out[:rng.randrange(0, 6)]
-        return out
-
-    def _fragment(self, wanted):
-        """The word of flags and offset, as IPv4 has it; None: not fragmented."""
-        rng = self.rng
-        if wanted is None or rng.random() < 0.1:
-            wanted = "no" if rng.random() < 0.93 else rng.choice(("first", "later"))
-        if wanted == "yes":
-            wanted = rng.choice(("first", "later"))
-        if wanted == "first":
-            return 0x2000
-        if wanted == "later":
-            return rng.choice((1, 2, 185, 0x1fff, 0x2001, 0x3fff))
-        return None
-
-    def _tags(self, wanted):
-        rng = self.rng
-        if wanted is not None and rng.random() < 0.95:
-            first = wanted if rng.random() < 0.9 else (wanted + rng.choice((1, -1))) % 4096
-            depth = rng.choice((1, 1, 1, 2, 2, 3))
-        else:
-            first = rng.choice(EDGE_VLANS)
-            depth = rng.choice((0,) * 24 + (1, 1, 2, 2, 3))
-        vlans = [first] + [rng.choice(EDGE_VLANS) for _ in range(2)]
-        # Priority and drop-eligible bits are not part of the id.
-        return [(rng.choice((0x8100, 0x88a8)), rng.randrange(16) << 12 | vlan)
-                for vlan in vlans[:depth]]
-
-    def _ipv4(self, source, destination, protocol, payload, fragment):
-        rng = self.rng
-        options = bytes(4 * rng.choice((0,) * 8 + (1, 2, 9, 10)))
-        word = fragment if fragment is not None else rng.choice((0, 0x4000, 0x8000))
-        wrong = {}
-        if rng.random() < 0.04:
-            right = 20 + len(options) + len(payload)
-            wrong = rng.choice((
-                {"version": rng.choice((0, 5, 6, 15))}, {"ihl": rng.randrange(16)},
-                {"total": rng.choice((0, 19, 20, 21, 24, right - 1, right + 1, 65535))}))
-        return frames.ipv4(source, destination, protocol, payload, options, word, **wrong)
-
-    def _ipv6(self, source, destination, protocol, payload, fragment):
-        rng = self.rng
-        kinds = (frames.HOP, frames.ROUTING, frames.AUTH, frames.OPTIONS)
-        count = rng.choice((0,) * 12 + (1, 1, 2, 3, 5, 7, 8, 9, 10))
-        chain = [frames.extension(rng.choice(kinds), rng.choice((0, 0, 0, 1, 2, 5)))
-                 for _ in range(count)]
-        if fragment is not None:
-            # The same word as IPv4's: MF becomes M, the offset moves up.
-            word = (fragment & 0x1fff) << 3 | bool(fragment & 0x2000)
-            chain.insert(rng.randint(0, len(chain)), frames.extension(frames.FRAGMENT,
-                                                                     fragment=word))
-        elif rng.random() < 0.05:  # atomic, with the reserved bits set or not
-            chain.insert(rng.randint(0, len(chain)), frames.extension(
-                frames.FRAGMENT, fragment=rng.choice((0, 6))))
-        if fragment is not None and rng.random() < 0.05:
-            chain.append(frames.extension(frames.FRAGMENT, fragment=rng.choice((0, 1, 8))))
-        wrong = {}
-        if rng.random() < 0.04:
-            right = sum(1 + len(body) for _kind, body in chain) + len(payload)
-            wrong = rng.choice(({"version": rng.choice((0, 4, 7))}, {
-                "length": rng.choice((0, 1, 7, 8, max(right - 1, 0), right // 2, right + 1,
-                                      65535))}))
-        return frames.ipv6(source, destination, protocol, payload, chain, **wrong)
-
-
 class Generator:
     """Draws Scenarios. `device`: where packets enter; `other`: another interface."""
 
@@ -269,6 +39,10 @@ class Generator:
         self.device, self.other = device, other
         self.pool = []
         self.sets = {}  # name -> prefixes
+        self.mac_sets = {}  # name -> integers
+        self.bands = ()  # that the rules of a list are drawn into
+        self.going_on = 0.0
+        self.declared = ()  # interfaces with a statement of their own
 
     # ---- prefixes ---------------------------------------------------------
 
@@ -336,6 +110,20 @@ class Generator:
             return "set %s %s" % (name, self._list(inline + ['file "%s.txt"' % name]))
         return "set %s %s" % (name, self._list(items))
 
+    def _mac_set(self, name, count, files):
+        rng = self.rng
+        base = rng.getrandbits(48)
+        macs = [int.from_bytes(rng.choice((frames.DST, frames.SRC)), "big")] + [
+            rng.choice((base ^ 1 << rng.randrange(48), rng.getrandbits(48), 0, (1 << 48) - 1))
+            for _ in range(count)]
+        self.mac_sets[name] = macs
+        items = [mac.to_bytes(6, "big").hex(":") for mac in macs]
+        items = [item.upper() if rng.random() < 0.2 else item for item in items]
+        if count > 20:
+            files[name + ".txt"] = "\n".join(items) + "\n"
+            items = ['file "%s.txt"' % name]
+        return "set %s mac %s" % (name, self._list(items))
+
     def _addresses(self, families):
         """(text, prefixes, negated) of an ADDR."""
         rng = self.rng
@@ -361,8 +149,12 @@ class Generator:
         items = [str(a) if a == b and rng.random() < 0.8 else "%d-%d" % (a, b) for a, b in ranges]
         return items[0] if len(items) == 1 else self._list(items), ranges
 
-    def _verdict(self):
-        return self.rng.choice((
+    def _verdict(self, intent):
+        rng = self.rng
+        if rng.random() < self.going_on * 2 / 3:
+            intent.goes_on = True
+            return rng.choice(GOES_ON)
+        return rng.choice((
             "pass", "pass", "drop", "drop", "drop", "bounce", "redirect " + self._word(self.other),
             "forward", "forward fallback pass", "forward fallback drop"))
 
@@ -384,13 +176,95 @@ class Generator:
             parts += ["port", "any"]
         return parts
 
+    def _number(self, value):
+        """Numbers may be written in hexadecimal, too."""
+        return "0x%x" % value if self.rng.random() < 0.3 else str(value)
+
+    def _flags(self):
+        """(text, value, mask); now and then a mask of nothing, or of everything."""
+        rng = self.rng
+        mask = rng.choice(EDGE_FLAGS) | rng.choice(EDGE_FLAGS)
+        value = mask & rng.choice(EDGE_FLAGS + (0xff,))
+        texts = []
+        for bits in (value, mask):
+            names = [name for number, name in enumerate(FLAGS) if bits >> number & 1]
+            rng.shuffle(names)
+            texts.append(",".join(names) if names and rng.random() < 0.6 else self._number(bits))
+        return "/".join(texts), value, mask
+
+    def _length(self):
+        rng = self.rng
+        low = rng.choice(EDGE_SIZES)
+        high = low if rng.random() < 0.4 else rng.choice([n for n in EDGE_SIZES if n >= low])
+        return (str(low) if low == high else "%d-%d" % (low, high)), (low, high)
+
+    def _ip_options(self, intent):
+        """Options that narrow a rule to IP, and fit its protocol."""
+        rng, parts = self.rng, []
+        if rng.random() < 0.10:
+            intent.fragment = rng.choice(("first", "later", "yes", "no"))
+            parts.append("fragment " + intent.fragment)
+        if intent.proto == "tcp" and rng.random() < 0.4:
+            text, *intent.flags = self._flags()
+            parts.append("flags " + text)
+        if intent.proto in EDGE_ICMP and rng.random() < 0.6:
+            kind = rng.choice(EDGE_ICMP[intent.proto])
+            code = rng.choice((None, 0, 1, 255))
+            intent.icmp = kind, code
+            parts.append("icmp-type %s" % self._number(kind) + (
+                "" if code is None else " code %s" % self._number(code)))
+        if rng.random() < 0.12:
+            text, intent.length = self._length()
+            parts.append("length " + text)
+        if rng.random() < 0.12:
+            intent.dscp = rng.choice(EDGE_DSCPS)
+            parts.append("dscp " + self._number(intent.dscp))
+        return parts
+
+    def _frame_options(self, intent, families):
+        """Options of layer 2. `families`: what the rule leaves; empty: it need not be IP."""
+        rng, parts = self.rng, []
+        for key, word, part in (("vlan", "vlan", 0.1), ("inner_vlan", "inner-vlan", 0.08)):
+            if rng.random() < part:
+                setattr(intent, key, rng.choice(EDGE_VLANS))
+                parts.append("%s %s" % (word, self._number(getattr(intent, key))))
+        if rng.random() < 0.08:
+            # `check` refuses an ethertype that contradicts the rest of the rule.
+            intent.ethertype = rng.choice([{4: 0x800, 6: 0x86dd}[family] for family in families]
+                                          or ETHERTYPES + TPIDS + (0x800, 0x86dd))
+            parts.append("ethertype " + self._number(intent.ethertype))
+        for side in ("src", "dst"):
+            if self.mac_sets and rng.random() < 0.1:
+                name, negated = rng.choice(sorted(self.mac_sets)), rng.random() < 0.3
+                intent.macs[side] = self.mac_sets[name], negated
+                parts.append("mac %s %s@%s" % (side, "not " if negated else "", name))
+        return parts
+
+    def _options(self, intent, families, ip):
+        """
+        `families`: those that the parts before leave possible; `ip`: whether
+        one of those parts narrows the rule to IP.
+        """
+        rng = self.rng
+        parts = self._ip_options(intent)
+        parts += self._frame_options(intent, families if ip or parts else ())
+        if rng.random() < self.going_on / 3:
+            intent.goes_on = True
+            parts.append("observe")
+        if rng.random() < 0.03:
+            parts.append("expires %s" % rng.choice(("1h", "7d", "86400")))
+        if self.bands:
+            parts += ["band %s" % self._number(rng.choice(self.bands))]
+        rng.shuffle(parts)
+        return parts
+
     def _rule(self, name, wide):
         """One rule; without `wide` it states a few conditions at least."""
         rng = self.rng
         intent = Intent()
-        parts = ["rule", self._word(name), self._verdict()]
+        parts = ["rule", self._word(name), self._verdict(intent)]
         if rng.random() < 0.06:
-            parts += ["on", self._word(rng.choice((self.device, self.other)))]
+            parts += ["on", self._word(rng.choice(self.declared))]
         families = (4, 6)
         if rng.random() < (0.5 if wide else 0.85):
             intent.proto = rng.choice(("tcp", "tcp", "udp", "udp", "sctp", "icmp", "icmp6", "ip",
@@ -402,35 +276,38 @@ class Generator:
                 parts += ["proto", str(intent.number)]
             else:
                 parts.append(intent.proto)
-        if rng.random() < (0.4 if wide else 0.7):
-            parts += self._side("from", intent, families)
-            # `check` refuses a rule that contradicts itself in the family.
-            if intent.source and not intent.source_not:
-                families = tuple({prefix[0] for prefix in intent.source} & set(families))
-        if rng.random() < (0.4 if wide else 0.8):
-            parts += self._side("to", intent, families)
-        if rng.random() < 0.10:
-            intent.fragment = rng.choice(("first", "later", "yes", "no"))
-            parts += ["fragment", intent.fragment]
-        if rng.random() < 0.12:
-            intent.vlan = rng.choice(EDGE_VLANS)
-            parts += ["vlan", str(intent.vlan)]
+        for word, side, part in (("from", "source", 0.7), ("to", "destination", 0.8)):
+            if rng.random() < (0.4 if wide else part):
+                parts += self._side(word, intent, families)
+                # `check` refuses a rule that contradicts itself in the family.
+                prefixes = getattr(intent, side)
+                if prefixes and not getattr(intent, side + "_not"):
+                    families = tuple({prefix[0] for prefix in prefixes} & set(families))
+        parts += self._options(intent, families,
+                               bool(intent.proto or intent.source or intent.destination))
         return " ".join(parts), intent
 
-    def scenario(self, rules, long_sets=0, options=""):
+    def scenario(self, rules, long_sets=0, options="", going_on=0.1):
         """
         A Scenario of `rules` rules; `long_sets` prefixes in one of its sets;
-        `options` stand in the interface's braces.
+        `options` stand in the interface's braces; `going_on`: the part of the
+        rules that let packets go on, or only observe.
         """
         rng = self.rng
-        self.pool, self.sets = [], {}
+        self.going_on = going_on
+        self.pool, self.sets, self.mac_sets = [], {}, {}
+        self.bands = rng.choice(((), (), (0, 1, 7, 4294967295)))
         files, lines, intents = {}, ["# %d rules" % rules], []
         braces = " { %s }" % options if options else ""
-        lines.append("interface %s, %s%s" % (self.device, self.other, braces))
+        # Seldom both: each interface costs a load of its own.
+        self.declared = (self.device,) if rng.random() < 0.75 else (self.device, self.other)
+        lines.append("interface %s%s" % (", ".join(self.declared), braces))
         if rng.random() < 0.8:
             lines.append("default " + rng.choice(("pass", "drop")))
         for number in range(rng.choice((0, 1, 2, 4))):
             lines.append(self._set("s%d" % number, rng.choice((1, 3, 10, 40)), files))
+        for number in range(rng.choice((0, 1, 2))):
+            lines.append(self._mac_set("m%d" % number, rng.choice((0, 2, 8, 60)), files))
         if long_sets:
             lines.append(self._set("long", long_sets, files))
         for number in range(rules):
@@ -443,29 +320,5 @@ class Generator:
             lines.append(text + rng.choice(("", "", "  # a remark")))
             intents.append(intent)
         return Scenario("\n".join(lines) + "\n", files, intents,
-                        random.Random(rng.getrandbits(64)), list(self.pool))
-
-
-def cut_frames():
-    """
-    Well-formed frames of every kind, each cut off at every length from 14
-    bytes on, with the length fields right for the whole.
-    """
-    four = 0x0a000001, 0xc0a80101
-    six = 0xfc00 << 112 | 1, 0x20010db8 << 96 | 2
-    chain = [frames.extension(frames.HOP), frames.extension(frames.ROUTING, 2),
-             frames.extension(frames.FRAGMENT, fragment=1), frames.extension(frames.AUTH, 4),
-             frames.extension(frames.OPTIONS)]
-    tags = [(0x88a8, 10), (0x8100, 20)]
-    whole = [
-        frames.ethernet(0x800, frames.ipv4(*four, 6, frames.tcp(80, 443), bytes(40))),
-        frames.ethernet(0x800, frames.ipv4(*four, 17, frames.udp(53, 53), fragment=0x2000), tags),
-        frames.ethernet(0x800, frames.ipv4(*four, 1, frames.icmp(8, 0)), tags[:1]),
-        frames.ethernet(0x86dd, frames.ipv6(*six, 6, frames.tcp(80, 443))),
-        frames.ethernet(0x86dd, frames.ipv6(*six, 17, frames.udp(53, 53), chain), tags),
-        frames.ethernet(0x86dd, frames.ipv6(*six, 58, frames.icmp(135, 0), chain[:1])),
-        frames.ethernet(0x86dd, frames.ipv6(*six, 132, frames.sctp(1, 2), [
-            frames.extension(frames.OPTIONS)] * 9)),
-        frames.ethernet(0x800, b"", tags + [(0x8100, 30)]),
-    ]
-    return [frame[:length] for frame in whole for length in range(14, len(frame) + 1)]
+                        random.Random(rng.getrandbits(64)), list(self.pool),
+                        sorted(set().union(*self.mac_sets.values())))

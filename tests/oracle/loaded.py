@@ -3,6 +3,7 @@
 import json
 import os
 
+import bulk
 import capture
 import config as language
 import oracle
@@ -76,7 +77,7 @@ class Loaded:
         return [(a["verdict"], a["rule"], a["reason"]) for a in found]
 
     def expected(self, frames):
-        return [oracle.judge(self.config, frame, DEVICE) for frame in frames]
+        return bulk.judge(self.config, frames, DEVICE)
 
 
 def differences(frames, got, want, most=3):

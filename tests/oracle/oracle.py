@@ -19,6 +19,8 @@ PORT_PROTOCOLS = (6, 17, 132)  # TCP, UDP, SCTP
 @dataclass
 class Facts:
     """What is known of a packet; None is not known."""
+    mac_source: int = None
+    mac_destination: int = None
     ethertype: int = None
     vlan: int = None
     inner_vlan: int = None
@@ -27,8 +29,11 @@ class Facts:
     destination: tuple = None
     protocol: int = None
     fragment: str = None       # no, first, later
+    length: int = None         # bytes of the IP packet
+    dscp: int = None
     source_port: int = None
     destination_port: int = None
+    flags: int = None          # TCP's
     icmp_type: int = None
     icmp_code: int = None
     anomaly: str = None
@@ -40,6 +45,8 @@ def facts(frame):
     if len(frame) < 14:  # [1]
         known.anomaly = "truncated"
         return known
+    known.mac_destination = int.from_bytes(frame[:6], "big")
+    known.mac_source = int.from_bytes(frame[6:12], "big")
     known.ethertype, = struct.unpack_from("!H", frame, 12)
     at = 14
     for field in ("vlan", "inner_vlan"):  # [2]
@@ -76,6 +83,7 @@ def _ipv4(known, data):
     known.source = 4, int.from_bytes(data[12:16], "big")
     known.destination = 4, int.from_bytes(data[16:20], "big")
     known.protocol = data[9]
+    known.length, known.dscp = total, data[1] >> 2
     word, = struct.unpack_from("!H", data, 6)
     if word & 0x1fff:
         known.fragment = "later"
@@ -98,6 +106,8 @@ def _ipv6(known, data):
     known.family = 6
     known.source = 6, int.from_bytes(data[8:24], "big")
     known.destination = 6, int.from_bytes(data[24:40], "big")
+    # The traffic class lies across the first two bytes.
+    known.length, known.dscp = min(end, 65535), (data[0] & 15) << 2 | data[1] >> 6
     _extensions(known, data[6], data[40:end])
 
 
@@ -137,6 +147,8 @@ def _layer4(known, data):
             known.anomaly = "truncated"
             return
         known.source_port, known.destination_port = struct.unpack_from("!HH", data)
+        if known.protocol == 6 and len(data) >= 14:
+            known.flags = data[13]
     elif (known.family, known.protocol) in ((4, 1), (6, 58)):
         if len(data) < 2:
             known.anomaly = "truncated"
@@ -148,50 +160,88 @@ def _in_ports(port, ranges):
     return port is not None and any(low <= port <= high for low, high in ranges)
 
 
-def _in_addresses(address, match):
+def _in_set(address, match):
     # [11]: an unknown address is neither in a set nor not in it.
     return address is not None and (address in match.addresses) != match.negated
 
 
-def matches(rule, known, interface):
-    """Does one rule match? [11]-[13]"""
-    if rule.on is not None and rule.on != interface:
-        return False
+def _is(value, wanted):
+    return wanted is None or value == wanted
+
+
+def _matches_ip(rule, known):
+    """What a rule says of layers 3 and 4."""
     if rule.ip_only and known.family is None:
         return False
-    if rule.family is not None and rule.family != known.family:
-        return False
-    if rule.protocol is not None and rule.protocol != known.protocol:
-        return False
-    if rule.vlan is not None and rule.vlan != known.vlan:
+    if not (_is(known.family, rule.family) and _is(known.protocol, rule.protocol)
+            and _is(known.dscp, rule.dscp) and _is(known.icmp_type, rule.icmp_type)
+            and _is(known.icmp_code, rule.icmp_code)):
         return False
     if rule.fragment is not None:
         wanted = {"yes": ("first", "later")}.get(rule.fragment, (rule.fragment,))
         if known.fragment not in wanted:
+            return False
+    if rule.length is not None and not (
+            known.length is not None and rule.length[0] <= known.length <= rule.length[1]):
+        return False
+    if rule.flags is not None:
+        value, mask = rule.flags
+        if known.flags is None or known.flags & mask != value:
             return False
     if rule.source_ports is not None and not _in_ports(known.source_port, rule.source_ports):
         return False
     if rule.destination_ports is not None and not _in_ports(known.destination_port,
                                                            rule.destination_ports):
         return False
-    if rule.source is not None and not _in_addresses(known.source, rule.source):
+    if rule.source is not None and not _in_set(known.source, rule.source):
         return False
-    return rule.destination is None or _in_addresses(known.destination, rule.destination)
+    return rule.destination is None or _in_set(known.destination, rule.destination)
+
+
+def matches(rule, known, interface):
+    """Does one rule match? [11]-[13]"""
+    if not (_is(interface, rule.on) and _is(known.vlan, rule.vlan)
+            and _is(known.inner_vlan, rule.inner_vlan) and _is(known.ethertype, rule.ethertype)):
+        return False
+    if rule.mac_source is not None and not _in_set(known.mac_source, rule.mac_source):
+        return False
+    if rule.mac_destination is not None and not _in_set(known.mac_destination,
+                                                       rule.mac_destination):
+        return False
+    return _matches_ip(rule, known)
 
 
 def judge(config, frame, interface, sockets=False, devices=None):
     """
-    (verdict, name of the rule or None, reason) [14], [15]. `sockets`: has the
+    (verdict, name of the rule or None, reason) [14]-[16]. `sockets`: has the
     receive queue an AF_XDP socket? `devices`: names that exist; None: all do.
     """
     known = facts(frame)
     for rule in config.rules:
-        if matches(rule, known, interface):
-            return _verdict(rule, sockets, devices)
+        if rule.decides() and matches(rule, known, interface):
+            return verdict(rule, sockets, devices)
+    return undecided(config, known)
+
+
+def undecided(config, known):
+    """The answer for a packet that no rule decides."""
     return config.default, None, known.anomaly or "default"
 
 
-def _verdict(rule, sockets, devices):
+def counting(config, frame, interface):
+    """The names of the rules that a packet counts for, in order: those that let it go on,
+    those that only observe, and the one that decides."""
+    known, names = facts(frame), []
+    for rule in config.rules:
+        if matches(rule, known, interface):
+            names.append(rule.name)
+            if rule.decides():
+                break
+    return names
+
+
+def verdict(rule, sockets=False, devices=None):
+    """The answer of a rule that decides; the arguments as for judge()."""
     if rule.verdict == "forward" and not sockets:
         return rule.fallback, rule.name, "no_socket"
     if rule.verdict == "redirect" and devices is not None and rule.device not in devices:

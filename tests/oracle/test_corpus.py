@@ -78,6 +78,38 @@ rule six     pass ip6
 """ % (DEVICE, OTHER, OTHER, OTHER)
 
 
+FIELDS = """
+interface %s, %s
+default drop
+set cisco mac { 01:00:0c:cc:cc:cc, 01:80:c2:00:00:00, 01:80:c2:00:00:0e, 00:00:0c:07:ac:00 }
+set all   mac { ff:ff:ff:ff:ff:ff }
+rule seen    count
+rule synack  pass tcp flags syn,ack/syn,ack
+rule syn     drop tcp flags syn/syn,ack,fin,rst length 40-60
+rule reset   bounce tcp flags rst/rst
+rule would   drop observe length 0-65575
+rule push    pass tcp flags psh,ack/0xff length 0-200
+rule closing redirect %s tcp flags 0x11/0x13
+rule echo    pass icmp icmp-type 8 code 0
+rule unreach drop icmp icmp-type 3
+rule ns      pass icmp6 icmp-type 135
+rule ra      forward icmp6 icmp-type 134 code 0
+rule net     drop dscp 48
+rule ef      pass dscp 46
+rule bcast   bounce udp mac dst @all
+rule l2      drop mac dst @cisco
+rule arp     pass ethertype 0x0806 mac dst not @all
+rule arps    drop ethertype 0x0806
+rule inner   pass inner-vlan 100
+rule qinq    drop vlan 1 ethertype 0x800
+rule big     pass udp length 1200-65575
+rule small   drop udp length 28-99
+rule mpls    drop ethertype 0x8847
+rule first   pass ethertype 0x88cc band 0
+rule late    drop ip6 mac src not @cisco band 1
+""" % (DEVICE, OTHER, OTHER)
+
+
 def collect(tap):
     """Every usable frame; prints what was left out, and why."""
     frames, out = [], collections.Counter()
@@ -169,7 +201,7 @@ def main():
     tap.ok(frames, "the corpus has frames")
     with Loaded() as loaded:
         for name, text in (("services", SERVICES), ("places", PLACES), ("shapes", SHAPES),
-                           ("drawn", drawn(frames, random.Random(number)))):
+                           ("fields", FIELDS), ("drawn", drawn(frames, random.Random(number)))):
             compare(tap, loaded, name, text, frames)
         tap.equal(loaded.lab.leftovers(), [], "down leaves nothing behind")
     tap.done()

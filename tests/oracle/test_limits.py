@@ -16,7 +16,12 @@ from loaded import DEVICE, OTHER, Loaded, differences
 from tap import Tap
 
 RULES = 256
+RULES_MOST = 16384  # without `limits`
+ASKED = 16          # of that many rules, one in so many has packets
 PREFIXES = 10000
+MAC = 0x0200_0000_0000
+MACS = 8
+FLAGS = 0x5f        # those that rules ask for
 VERDICTS = ("pass", "drop", "bounce", "redirect " + OTHER, "forward", "forward fallback drop")
 PROTOS = (("tcp", frames.TCP), ("udp", frames.UDP), ("sctp", frames.SCTP))
 FRAGMENTS = {"": 0x4000, "fragment no": 0, "fragment first": 0x2000}
@@ -27,47 +32,84 @@ def addresses(number):
     """(family, source, destination, source prefix, destination prefix) of a rule."""
     if number % 2:
         return (4, NET4 | number << 8, 0xac100000 | number << 4,
-                "10.0.%d.0/24" % number, "172.16.%d.%d/28" % (number >> 4, (number & 15) << 4))
+                "10.%d.%d.0/24" % (number >> 8, number & 255),
+                "172.%d.%d.%d/28" % (16 | number >> 12, number >> 4 & 255, (number & 15) << 4))
     return (6, NET6 | number << 64, NET6 | 1 << 80 | number, "2001:db8:0:%x::/64" % number,
             "2001:db8:1::%x" % number)
 
 
-def rule(number, fields):
-    """(text, [frames]): a rule that states `fields`, packets in it and just beside it."""
-    family, source, destination, source_text, destination_text = addresses(number)
-    word, proto = PROTOS[number % 3]
-    fragment = list(FRAGMENTS)[number % 3] if "fragment" in fields else ""
-    vlan = number * 16 + 15 if "vlan" in fields and number % 4 == 0 else None
-    low, high = number * 250, number * 250 + number % 7
-    ports = ["%d" % low if low == high else "%d-%d" % (low, high)] * 2
-    parts = ["rule", "n%d" % number, VERDICTS[number % len(VERDICTS)], word, "from", source_text]
-    parts += ["port", ports[0]] if "sport" in fields else []
-    parts += ["to", destination_text] if "destination" in fields else ["to any"]
-    parts += ["port", ports[1]] + ([fragment] if fragment else [])
-    parts += ["vlan %d" % vlan] if vlan is not None else []
-    made = []
-    for sport, dport, tag in ((low, high, vlan), (high, low, vlan), (high + 1, low, vlan),
-                              (low, (low - 1) % 65536, vlan), (low, low, (vlan or 0) ^ 1)):
-        layer4 = {6: frames.tcp, 17: frames.udp, 132: frames.sctp}[proto](sport, dport)
-        if family == 4:
-            packet = frames.ipv4(source, destination, proto, layer4,
-                                 fragment=FRAGMENTS[fragment])
+class Rule:
+    """A rule that states `fields`, the same for the same number."""
+
+    def __init__(self, number, fields):
+        self.number = number
+        self.family, self.source, self.destination, *self.prefixes = addresses(number)
+        self.word, self.proto = PROTOS[number % 3]
+        self.fragment = list(FRAGMENTS)[number % 3] if "fragment" in fields else ""
+        self.vlan = number * 16 % 4096 + 15 if "vlan" in fields and number % 4 == 0 else None
+        self.low = number * 250 % 65500
+        self.high = self.low + number % 7
+        self.length = 200 + number % 1000 if "length" in fields else None
+        self.text = " ".join(self._words(fields))
+
+    def _words(self, fields):
+        number, ports = self.number, "port %d-%d" % (self.low, self.high)
+        yield "rule n%d %s %s" % (number, VERDICTS[number % len(VERDICTS)], self.word)
+        yield "from %s %s" % (self.prefixes[0], ports if "sport" in fields else "")
+        yield "to %s %s" % (self.prefixes[1] if "destination" in fields else "any", ports)
+        yield self.fragment
+        if self.vlan is not None:
+            yield "vlan %d" % self.vlan
+        if "mac" in fields:
+            yield "mac src @m%d" % (number % MACS)
+        if "dscp" in fields:
+            yield "dscp %d" % (number % 64)
+        if self.length:
+            yield "length %d-%d" % (self.length, self.length + 1)
+        if "flags" in fields and self.proto == frames.TCP:
+            yield "flags 0x%02x/0x%02x" % (number & FLAGS, FLAGS)
+
+    def packets(self):
+        """In the rule, and beside it in one field."""
+        yield self._packet(self.low, self.high, longer=1, flags=0xff & ~FLAGS)
+        yield self._packet(self.high, self.low)
+        yield self._packet(self.high + 1, self.low)
+        yield self._packet(self.low, (self.low - 1) % 65536)
+        yield self._packet(self.low, self.low, vlan=1)
+        yield self._packet(self.low, self.low, longer=2)
+        yield self._packet(self.low, self.low, mac=1)
+        yield self._packet(self.low, self.low, flags=0x40)
+        yield self._packet(self.low, self.low, dscp=32)
+
+    def _packet(self, sport, dport, vlan=0, longer=0, mac=0, flags=0, dscp=0):
+        number, proto = self.number, self.proto
+        layer4 = {6: frames.tcp(sport, dport, flags=number & FLAGS ^ flags),
+                  17: frames.udp(sport, dport), 132: frames.sctp(sport, dport)}[proto]
+        chain = [frames.extension(frames.FRAGMENT, fragment=1)] if (
+            self.family == 6 and self.fragment == "fragment first") else []
+        head = 20 if self.family == 4 else 40 + 8 * len(chain)
+        layer4 = layer4.ljust((self.length or 0) + longer - head, b"\0")
+        tos = (number + dscp) % 64 << 2
+        if self.family == 4:
+            packet = frames.ipv4(self.source, self.destination, proto, layer4,
+                                 fragment=FRAGMENTS[self.fragment], tos=tos)
         else:
-            chain = [frames.extension(frames.FRAGMENT, fragment=1)] if (
-                fragment == "fragment first") else []
-            packet = frames.ipv6(source, destination, proto, layer4, chain)
-        tags = [] if tag is None else [(0x8100, tag)]
-        made.append(frames.ethernet(0x800 if family == 4 else 0x86dd, packet, tags))
-    return " ".join(parts), made
+            packet = frames.ipv6(self.source, self.destination, proto, layer4, chain, tos=tos)
+        tags = [(0x8100, (self.vlan or 0) ^ vlan)] if self.vlan is not None or vlan else []
+        return frames.ethernet({4: 0x800, 6: 0x86dd}[self.family], packet, tags,
+                               src=(MAC | (number + mac) % MACS).to_bytes(6, "big"))
 
 
-def fields_at_once(tap, loaded, fields, options=""):
+def fields_at_once(tap, loaded, fields, options="", rules=RULES, asked=1):
+    """`options` stand behind the interface's name; one rule of `asked` has packets."""
     name = "%d rules on source, destination port%s%s" % (
-        RULES, "".join(", " + field for field in fields), options)
-    made = [rule(number, fields) for number in range(RULES)]
-    text = "interface %s, %s%s\ndefault drop\n%s\n" % (
-        DEVICE, OTHER, options, "\n".join(text for text, _frames in made))
-    compare(tap, loaded, name, text, {}, [f for _text, own in made for f in own], RULES)
+        rules, "".join(", " + field for field in fields), options.replace("\n", ", "))
+    made = [Rule(number, fields) for number in range(rules)]
+    sets = ["set m%d mac { 02:00:00:00:00:%02x }" % (number, number) for number in range(MACS)]
+    text = "interface %s%s\ndefault drop\n%s\n" % (
+        DEVICE, options, "\n".join(sets + [rule.text for rule in made]))
+    compare(tap, loaded, name, text, {}, [f for rule in made[::asked] for f in rule.packets()],
+            len(made[::asked]))
 
 
 def long_sets(tap, loaded):
@@ -87,6 +129,30 @@ def long_sets(tap, loaded):
             "rule in pass from @long\nrule out bounce from not @long\n" % DEVICE)
     compare(tap, loaded, "a set of %d prefixes" % PREFIXES, text,
             {"long.txt": "\n".join(lines) + "\n"}, asked, 2)
+
+
+def ends_of_fields(tap, loaded):
+    """The first and the last value of each field, where `none` might be mistaken for one."""
+    ip = {proto: frames.ipv4(1, 2, proto, layer4) for proto, layer4 in (
+        (frames.UDP, frames.udp(0, 65535)), (frames.ICMP, frames.icmp(255, 255)), (255, b""))}
+    asked = [frames.ethernet(ethertype, bytes(30)) for ethertype in (0, 65535)]
+    asked += [frames.ethernet(0x800, ip[255], [(0x8100, vlan)]) for vlan in (0, 4095)]
+    asked += [frames.ethernet(0x800, ip[255], [(0x8100, 7), (0x8100, vlan)])
+              for vlan in (0, 4095)]
+    asked += [frames.ethernet(0x800, frames.ipv4(1, 2, frames.TCP, frames.tcp(1, 2, flags=bits)))
+              for bits in (0, 255)]
+    asked += [frames.ethernet(0x86dd, frames.ipv6(1, 2, frames.ICMP6, frames.icmp(0, 0)))]
+    asked += [frames.ethernet(0x800, ip[proto]) for proto in (frames.ICMP, frames.UDP, 255)]
+    asked += [frames.ethernet(0x800, frames.ipv4(1, 2, 0, b"", tos=tos)) for tos in (252, 3)]
+    rules = ("ethertype 0", "ethertype 65535", "inner-vlan 0", "inner-vlan 4095", "vlan 0",
+             "vlan 4095", "flags 0/255", "flags 255/255", "icmp-type 0 code 0",
+             "icmp-type 255 code 255", "", "dscp 63", "", "dscp 0")
+    words = {6: "tcp ", 7: "tcp ", 8: "icmp6 ", 9: "icmp ", 10: "udp from any port 0 to any port "
+             "65535", 12: "proto 255"}
+    text = "interface %s\ndefault pass\n%s\n" % (DEVICE, "\n".join(
+        "rule e%d drop %s%s" % (number, words.get(number, ""), rest)
+        for number, rest in enumerate(rules)))
+    compare(tap, loaded, "the ends of fields", text, {}, asked, len(rules))
 
 
 def long_names(tap, loaded):
@@ -115,11 +181,14 @@ def compare(tap, loaded, name, text, files, asked, deciding):
 def main():
     tap = Tap()
     with Loaded() as loaded:
-        every = ("destination", "sport", "fragment", "vlan")
+        every = ("destination", "sport", "fragment", "vlan", "mac", "dscp", "length", "flags")
         for count in range(len(every) + 1):
             fields_at_once(tap, loaded, every[:count])
         fields_at_once(tap, loaded, every, " { frags on }")
+        fields_at_once(tap, loaded, (), rules=RULES_MOST, asked=ASKED)
+        fields_at_once(tap, loaded, every[4:], "\nlimits { tables 128M }", RULES_MOST, ASKED)
         long_sets(tap, loaded)
+        ends_of_fields(tap, loaded)
         long_names(tap, loaded)
         tap.equal(loaded.lab.leftovers(), [], "down leaves nothing behind")
     tap.done()
