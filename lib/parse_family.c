@@ -19,6 +19,10 @@
 	(SL_OPT_FLAGS | SL_OPT_ICMP_TYPE | SL_OPT_FRAGMENT | SL_OPT_LENGTH | \
 	 SL_OPT_DSCP)
 
+/* An IP packet is its header at least. */
+#define IP4_LENGTH_MIN 20
+#define IP6_LENGTH_MIN 40
+
 static unsigned proto_kinds(enum sl_proto proto)
 {
 	switch (proto) {
@@ -164,10 +168,32 @@ int sl_parse_check_rule(struct sl_parser *p, const struct sl_rule *rule)
 		kinds_text(c.rest));
 }
 
+/* What no packet has together; a warning, for the rule is harmless. */
+static void check_facts(struct sl_parser *p, const struct sl_rule *rule)
+{
+	const struct sl_options *o = &rule->options;
+	bool ip6 = rule->proto == SL_PROTO_IP6 || rule->proto == SL_PROTO_ICMP6;
+	unsigned least = ip6 ? IP6_LENGTH_MIN : IP4_LENGTH_MIN;
+
+	if (o->written & SL_OPT_FRAGMENT && o->fragment == SL_FRAG_LATER &&
+	    (!rule->sport.any || !rule->dport.any ||
+	     o->written & (SL_OPT_FLAGS | SL_OPT_ICMP_TYPE)))
+		sl_parse_warn(
+			p, o->pos[__builtin_ctz(SL_OPT_FRAGMENT)],
+			"rule \"%s\" can never match: a later fragment has no ports, flags or ICMP type",
+			rule->name);
+	if (o->written & SL_OPT_LENGTH && o->length_high < least)
+		sl_parse_warn(
+			p, o->pos[__builtin_ctz(SL_OPT_LENGTH)],
+			"rule \"%s\" can never match: an %s packet has %u bytes at least",
+			rule->name, ip6 ? "IPv6" : "IP", least);
+}
+
 void sl_parse_check_families(struct sl_parser *p, const struct sl_rule *rule)
 {
 	struct conflict c;
 
+	check_facts(p, rule);
 	if (find_conflict(rule, &c))
 		sl_parse_warn(
 			p, rule->pos,
