@@ -6,51 +6,12 @@
 
 #include <jansson.h>
 
+#include "applied.h"
 #include "cli.h"
 #include "filters.h"
 #include "lib/apply.h"
 #include "lib/config.h"
 #include "lib/error.h"
-
-static void print_text(const struct sl_applied *a, size_t n, bool dry_run)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (a[i].note[0])
-			fprintf(stderr, "sluice: %s: warning: %s\n",
-				a[i].interface, a[i].note);
-		if (dry_run)
-			printf("%s: would run %zu rules, %zu bytes of tables\n",
-			       a[i].interface, a[i].n_rules, a[i].table_bytes);
-		else
-			printf("%s: %s%s, generation %llu, %zu rules, %zu "
-			       "bytes of tables, program id %u\n",
-			       a[i].interface,
-			       a[i].generic ? "generic" : "native",
-			       a[i].shared ? " (shared)" : "",
-			       (unsigned long long)a[i].generation,
-			       a[i].n_rules, a[i].table_bytes, a[i].prog_id);
-	}
-}
-
-static int print_json(const struct sl_applied *a, size_t n, bool dry_run)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:s?}",
-				  "name", a[i].interface, "mode",
-				  a[i].generic ? "generic" : "native", "shared",
-				  a[i].shared, "program_id",
-				  (json_int_t)a[i].prog_id, "generation",
-				  (json_int_t)a[i].generation, "rules",
-				  (json_int_t)a[i].n_rules, "table_bytes",
-				  (json_int_t)a[i].table_bytes, "note",
-				  a[i].note[0] ? a[i].note : NULL));
-	return cli_print_json(json_pack("{s:b, s:o}", "dry_run", dry_run,
-					"interfaces", list));
-}
 
 /* Filters that run on, because the file no longer names their interface. */
 static void warn_others(const struct sl_config *config)
@@ -76,7 +37,7 @@ static void warn_others(const struct sl_config *config)
 	cli_filters_close(&filters);
 }
 
-static int apply(const struct sl_config *config, bool dry_run, bool json)
+static int apply(struct sl_config *config, bool dry_run, bool json)
 {
 	struct sl_applied *applied =
 		calloc(config->n_interfaces + 1, sizeof(*applied));
@@ -89,9 +50,11 @@ static int apply(const struct sl_config *config, bool dry_run, bool json)
 	if (err)
 		status = cli_fail(err == -ENODEV ? -EINVAL : err, error.text);
 	else if (json)
-		status = print_json(applied, config->n_interfaces, dry_run);
+		status = cli_print_json(json_pack(
+			"{s:b, s:o}", "dry_run", dry_run, "interfaces",
+			cli_applied_json(applied, config->n_interfaces)));
 	else
-		print_text(applied, config->n_interfaces, dry_run);
+		cli_applied_print(applied, config->n_interfaces, dry_run);
 	if (!err)
 		warn_others(config);
 	free(applied);

@@ -10,7 +10,7 @@
 #include "cli.h"
 #include "filters.h"
 #include "lib/config.h"
-#include "lib/observe.h"
+#include "lib/live_text.h"
 
 /* Shows the whole language, also what this version does not carry out. */
 static int show_file(const char *path, bool json)
@@ -108,7 +108,7 @@ static int show_loaded(bool json)
 		return cli_fail(-ENOMEM, "out of memory");
 	}
 	for (size_t i = 0; i < filters.n_items; i++)
-		texts[i] = sl_filter_text(&filters.items[i].filter);
+		texts[i] = sl_live_text(&filters.items[i].filter);
 	status = json ? show_json(texts, &filters) :
 			show_texts(texts, &filters);
 	free(texts);

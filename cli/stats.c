@@ -58,14 +58,21 @@ static json_t *rules_json(const struct sl_stats *s)
 	for (size_t i = 0; i < s->n_rules; i++)
 		json_array_append_new(
 			rules,
-			json_pack("{s:s, s:s, s:I, s:I}", "name",
+			json_pack("{s:s, s:s, s:b, s:I, s:I}", "name",
 				  s->rules[i].name.name, "verdict",
-				  sl_verdict_text(s->rules[i].name.verdict),
+				  sl_rule_name_action(&s->rules[i].name),
+				  "observe",
+				  s->rules[i].name.flags & SL_STEP_OBSERVE,
 				  "packets",
 				  (json_int_t)s->rules[i].counter.packets,
 				  "bytes",
 				  (json_int_t)s->rules[i].counter.bytes));
 	return rules;
+}
+
+static json_t *log_json(const struct sl_totals *totals)
+{
+	return json_pack("{s:o}", "lost", counter_json(totals->log_lost));
 }
 
 static json_t *stats_json(const struct cli_filter *f, const struct sl_stats *s)
@@ -78,12 +85,13 @@ static json_t *stats_json(const struct cli_filter *f, const struct sl_stats *s)
 	for (int v = 0; v < SL_VERDICT_COUNT; v++)
 		json_object_set_new(verdicts, sl_verdict_text(v),
 				    counter_json(verdict_sum(&s->totals, v)));
-	return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
 			 f->attachment.interface, "mode",
 			 sl_attachment_mode(&f->attachment), "generation",
 			 (json_int_t)f->filter.gen.generation, "rx",
 			 counter_json(s->totals.rx), "reasons", reasons,
-			 "verdicts", verdicts, "rules", rules_json(s));
+			 "verdicts", verdicts, "log", log_json(&s->totals),
+			 "rules", rules_json(s));
 }
 
 /* A line of a table: totals, and rates when there was a reading before. */
@@ -91,7 +99,7 @@ static void print_line(const char *name, const char *what,
 		       struct sl_counter now, const struct sl_counter *before,
 		       double seconds)
 {
-	printf("  %-28.28s %-9s %14llu %18llu", name, what,
+	printf("  %-28.28s %-18s %14llu %18llu", name, what,
 	       (unsigned long long)now.packets, (unsigned long long)now.bytes);
 	/* Less than before: the counters began anew in between. */
 	if (before && now.packets >= before->packets)
@@ -128,24 +136,35 @@ static void print_reasons(const struct sl_stats *s,
 		}
 }
 
+static void print_rule(const struct sl_rule_stats *rule,
+		       const struct sl_stats *before, double seconds)
+{
+	char what[32];
+
+	snprintf(what, sizeof(what), "%s%s", sl_rule_name_action(&rule->name),
+		 rule->name.flags & SL_STEP_OBSERVE ? " (observe)" : "");
+	print_line(rule->name.name, what, rule->counter,
+		   rule_before(before, rule->name.name), seconds);
+}
+
 static void print_text(const struct cli_filter *f, const struct sl_stats *s,
 		       const struct sl_stats *before, double seconds)
 {
 	printf("%s: %s, generation %llu\n", f->attachment.interface,
 	       sl_attachment_mode(&f->attachment),
 	       (unsigned long long)f->filter.gen.generation);
-	printf("  %-28s %-9s %14s %18s%s\n", "reason", "verdict", "packets",
+	printf("  %-28s %-18s %14s %18s%s\n", "reason", "verdict", "packets",
 	       "bytes", before ? "    packets/s       Mbit/s" : "");
 	print_line("received", "", s->totals.rx,
 		   before ? &before->totals.rx : NULL, seconds);
 	print_reasons(s, before, seconds);
+	if (s->totals.log_lost.packets)
+		print_line("log samples lost", "", s->totals.log_lost,
+			   before ? &before->totals.log_lost : NULL, seconds);
 	if (s->n_rules)
 		printf("  %-28s\n", "rule");
 	for (size_t i = 0; i < s->n_rules; i++)
-		print_line(s->rules[i].name.name,
-			   sl_verdict_text(s->rules[i].name.verdict),
-			   s->rules[i].counter,
-			   rule_before(before, s->rules[i].name.name), seconds);
+		print_rule(&s->rules[i], before, seconds);
 }
 
 /* One reading of every filter. */

@@ -7,6 +7,9 @@
  *
  * The previous generation is kept open by descriptor until the end, so it can
  * be put back even though the kernel's only other reference was the device.
+ *
+ * The time of a rule that `expires` begins when all is compiled: loading and
+ * swapping count, and all interfaces have the same deadline.
  */
 #include "apply.h"
 
@@ -20,13 +23,18 @@
 #include <bpf/libbpf.h>
 
 #include "attach.h"
+#include "carry.h"
+#include "clock.h"
 #include "compile.h"
 #include "config.h"
 #include "error.h"
 #include "filter.h"
 #include "generation.h"
+#include "limit_maps.h"
+#include "live.h"
 #include "lock.h"
 #include "pins.h"
+#include "rulelist.h"
 #include "shared.h"
 #include "slots.h"
 
@@ -40,12 +48,18 @@ struct target {
 	struct sl_generation generation;
 	bool was_generic; /* the mode to go back to */
 	bool swapped;
+	uint64_t compile_ns, load_ns, swap_ns;
 };
 
 struct apply {
-	const struct sl_config *config;
+	struct sl_config *config;
 	char *text; /* canonical, set files expanded */
 	struct target *targets;
+	size_t n_targets;
+	struct sl_limit_maps limits;
+	struct sl_live_shape live;
+	int live_fd;	 /* -1: no live set */
+	bool rules_only; /* what else is in the configuration runs already */
 	bool dry_run;
 	struct sl_error *error;
 };
@@ -156,9 +170,25 @@ static struct sl_generation_input input_of(const struct apply *a,
 		.compiled = t->compiled,
 		.text = a->text,
 		.previous = t->has_previous ? &t->previous : NULL,
+		.limits = &a->limits,
+		.live = &a->live,
+		.live_fd = a->live_fd,
 		.frags = t->interface->frags,
 		.netlink = by_netlink(a, t),
 	};
+}
+
+/* The slots of its new rules count nothing until it runs. */
+static int zero_counters(const struct apply *a, struct target *t)
+{
+	int err;
+
+	if (a->dry_run || !t->has_previous)
+		return 0;
+	err = sl_slots_zero(t->compiled, &t->previous);
+	return err ? sl_error_set(a->error, err, "%s: zero counters: %s",
+				  t->interface->name, strerror(-err)) :
+		     0;
 }
 
 static int load_target(const struct apply *a, struct target *t)
@@ -166,6 +196,8 @@ static int load_target(const struct apply *a, struct target *t)
 	struct sl_generation_input input = input_of(a, t);
 	int err = sl_generation_open(&input, &t->generation, a->error);
 
+	if (!err)
+		err = zero_counters(a, t);
 	if (err || t->interface->attach == SL_ATTACH_SHARED)
 		return err; /* libxdp loads it when it attaches it */
 	err = sl_generation_load(&t->generation, a->error);
@@ -212,12 +244,8 @@ static int swap_shared(const struct apply *a, struct target *t)
 
 static int swap_target(const struct apply *a, struct target *t)
 {
-	int err = t->has_previous ? sl_slots_zero(t->compiled, &t->previous) :
-				    0;
+	int err;
 
-	if (err)
-		return sl_error_set(a->error, err, "%s: zero counters: %s",
-				    t->interface->name, strerror(-err));
 	if (t->interface->attach == SL_ATTACH_SHARED)
 		err = swap_shared(a, t);
 	else
@@ -249,9 +277,12 @@ static void undo_target(struct target *t)
 
 static int swap_all(const struct apply *a)
 {
-	for (size_t i = 0; i < a->config->n_interfaces; i++) {
-		int err = swap_target(a, &a->targets[i]);
+	for (size_t i = 0; i < a->n_targets; i++) {
+		struct target *t = &a->targets[i];
+		uint64_t start_ns = sl_clock_ns();
+		int err = swap_target(a, t);
 
+		t->swap_ns = sl_clock_ns() - start_ns;
 		if (!err)
 			continue;
 		while (i-- > 0)
@@ -261,25 +292,87 @@ static int swap_all(const struct apply *a)
 	return 0;
 }
 
+/*
+ * One map for all interfaces. A change of rules goes on with what the sets hold
+ * by now: the running text does not have it.
+ */
+static int make_live(struct apply *a)
+{
+	const struct target *first = &a->targets[0];
+	int err;
+
+	if (a->rules_only && a->n_targets && first->has_previous) {
+		a->live = first->previous.gen.live;
+		if (a->live.bytes)
+			a->live_fd = dup(first->previous.map_fd[SL_MAP_LIVE]);
+		return a->live.bytes && a->live_fd < 0 ?
+			       sl_error_set(a->error, -errno, "live sets: %s",
+					    strerror(errno)) :
+			       0;
+	}
+	err = sl_live_plan(a->config, &a->live, a->error);
+	if (err || !a->live.bytes)
+		return err;
+	a->live_fd = sl_live_create(a->config, &a->live, a->error);
+	return a->live_fd < 0 ? a->live_fd : 0;
+}
+
+/* A dry run leaves the running limiters alone. */
+static int make_limits(struct apply *a)
+{
+	const struct sl_filter *running = NULL;
+	int err;
+
+	for (size_t i = 0; i < a->n_targets && !running && !a->dry_run; i++)
+		if (a->targets[i].has_previous)
+			running = &a->targets[i].previous;
+	err = sl_limit_maps_open(a->config, running, &a->limits, a->error);
+	for (size_t i = 0; i < a->n_targets && !err; i++)
+		sl_limit_maps_assign(&a->limits, a->targets[i].compiled);
+	return err;
+}
+
+static int prepare_all(struct apply *a)
+{
+	uint64_t start_ns = sl_clock_ns();
+	int err = 0;
+
+	for (size_t i = 0; i < a->n_targets && !err; i++) {
+		err = compile_target(a, &a->targets[i]);
+		a->targets[i].compile_ns = sl_clock_ns() - start_ns;
+		start_ns += a->targets[i].compile_ns;
+	}
+	sl_rulelist_start(a->config, start_ns);
+	if (!err)
+		err = make_live(a);
+	if (!err)
+		err = make_limits(a);
+	for (size_t i = 0; i < a->n_targets && !err; i++) {
+		err = load_target(a, &a->targets[i]);
+		a->targets[i].load_ns = sl_clock_ns() - start_ns;
+		start_ns += a->targets[i].load_ns;
+	}
+	return err;
+}
+
 static int run(struct apply *a)
 {
-	size_t n = a->config->n_interfaces;
 	int err = print_text(a);
 
-	for (size_t i = 0; i < n && !err; i++)
+	for (size_t i = 0; i < a->n_targets && !err; i++)
 		err = open_target(&a->targets[i], a->error);
-	for (size_t i = 0; i < n && !err; i++)
-		err = compile_target(a, &a->targets[i]);
-	for (size_t i = 0; i < n && !err; i++)
-		err = load_target(a, &a->targets[i]);
+	if (!err)
+		err = prepare_all(a);
 	if (!err && !a->dry_run)
 		err = swap_all(a);
+	if (!err && !a->dry_run)
+		sl_limit_maps_sweep(&a->limits);
 	return err;
 }
 
 static void report(const struct apply *a, struct sl_applied *applied)
 {
-	for (size_t i = 0; i < a->config->n_interfaces; i++) {
+	for (size_t i = 0; i < a->n_targets; i++) {
 		const struct target *t = &a->targets[i];
 
 		applied[i] = (struct sl_applied){
@@ -292,6 +385,9 @@ static void report(const struct apply *a, struct sl_applied *applied)
 					      1,
 			.n_rules = t->compiled->n_rules,
 			.table_bytes = t->compiled->gen.table_bytes,
+			.compile_ns = t->compile_ns,
+			.load_ns = t->load_ns,
+			.swap_ns = t->swap_ns,
 		};
 		memcpy(applied[i].note, t->attachment.note,
 		       sizeof(applied[i].note));
@@ -309,35 +405,65 @@ static void close_target(struct target *t)
 	sl_attachment_close(&t->attachment);
 }
 
-int sl_apply(const struct sl_config *config, bool dry_run,
-	     struct sl_applied *applied, struct sl_error *error)
+static int apply(struct apply *a, const bool *skip, struct sl_applied *applied)
+{
+	const struct sl_config *config = a->config;
+	int err;
+
+	a->limits = (struct sl_limit_maps){ -1, -1, -1, 0, NULL, NULL, 0 };
+	a->targets = calloc(config->n_interfaces + 1, sizeof(*a->targets));
+	if (!a->targets)
+		return sl_error_set(a->error, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < config->n_interfaces; i++) {
+		struct target *t = &a->targets[a->n_targets];
+
+		if (skip && skip[i])
+			continue;
+		t->interface = &config->interfaces[i];
+		t->attachment.link_fd = -1;
+		t->generation.prog_fd = -1;
+		a->n_targets++;
+	}
+	err = run(a);
+	if (!err)
+		report(a, applied);
+	for (size_t i = 0; i < a->n_targets; i++)
+		close_target(&a->targets[i]);
+	sl_limit_maps_close(&a->limits);
+	if (a->live_fd >= 0)
+		close(a->live_fd);
+	free(a->targets);
+	free(a->text);
+	return err;
+}
+
+int sl_apply(struct sl_config *config, bool dry_run, struct sl_applied *applied,
+	     struct sl_error *error)
 {
 	struct apply a = { .config = config,
+			   .live_fd = -1,
 			   .dry_run = dry_run,
 			   .error = error };
 	int err, lock = sl_lock_take(error);
 
 	if (lock < 0)
 		return lock;
-	a.targets = calloc(config->n_interfaces + 1, sizeof(*a.targets));
-	if (!a.targets) {
-		close(lock);
-		return sl_error_set(error, -ENOMEM, "out of memory");
-	}
-	for (size_t i = 0; i < config->n_interfaces; i++) {
-		a.targets[i].interface = &config->interfaces[i];
-		a.targets[i].attachment.link_fd = -1;
-		a.targets[i].generation.prog_fd = -1;
-	}
-	err = run(&a);
+	err = sl_carry(config, error);
 	if (!err)
-		report(&a, applied);
-	for (size_t i = 0; i < config->n_interfaces; i++)
-		close_target(&a.targets[i]);
-	free(a.targets);
-	free(a.text);
+		err = apply(&a, NULL, applied);
 	if (!dry_run)
 		sl_attachment_sweep();
 	close(lock);
 	return err;
+}
+
+int sl_apply_rules(struct sl_config *config, const bool *skip,
+		   struct sl_applied *applied, struct sl_error *error)
+{
+	struct apply a = { .config = config,
+			   .live_fd = -1,
+			   .rules_only = true,
+			   .error = error };
+
+	return apply(&a, skip, applied);
 }

@@ -22,11 +22,19 @@ struct sl_applied {
 	uint64_t generation;
 	size_t n_rules;
 	size_t table_bytes;
+	/*
+	 * What it took: rules to tables; tables and program into the kernel,
+	 * mostly the verifier; the system call that puts it in the place of
+	 * what ran. The new program is in force at the beginning of that call,
+	 * which then waits a grace period (bpf_dispatcher_change_prog()).
+	 */
+	uint64_t compile_ns, load_ns, swap_ns;
 	char note[256]; /* a sentence for the operator, or "" */
 };
 
 /*
- * Compiles, loads and attaches for every interface of the configuration:
+ * Adds the live rules that run on the configuration's interfaces to it (carry.h),
+ * then compiles, loads and attaches for every one of these interfaces:
  * everything is compiled and loaded before anything is attached, and if one
  * interface refuses, those already swapped get their old program back. So
  * either all of it runs, or what ran before still does. Two exceptions: a
@@ -38,7 +46,15 @@ struct sl_applied {
  * but the attaching. 0, or -errno with a message: -EINVAL when the
  * configuration is at fault, else the system refused.
  */
-int sl_apply(const struct sl_config *config, bool dry_run,
-	     struct sl_applied *applied, struct sl_error *error);
+int sl_apply(struct sl_config *config, bool dry_run, struct sl_applied *applied,
+	     struct sl_error *error);
+
+/*
+ * The same for a caller that holds the lock (lock.h): the rules are those of
+ * the configuration, no other is added, and interfaces for which skip[i] are
+ * left alone. `applied` tells of the others, in order.
+ */
+int sl_apply_rules(struct sl_config *config, const bool *skip,
+		   struct sl_applied *applied, struct sl_error *error);
 
 #endif /* SLUICE_APPLY_H */

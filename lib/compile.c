@@ -234,10 +234,16 @@ static uint32_t flags_of(const struct sl_compiled_rule *r)
 		flags |= SL_GEN_STEPS;
 	if (r->kind >= SL_MATCH_VERDICT)
 		flags |= SL_GEN_VERDICTS;
-	if (r->step.live_src || r->step.live_dst)
-		flags |= SL_GEN_LIVE;
+	if (r->step.live_src)
+		flags |= SL_GEN_LIVE_SRC;
+	if (r->step.live_dst)
+		flags |= SL_GEN_LIVE_DST;
 	if (r->step.expires_ns)
 		flags |= SL_GEN_EXPIRES;
+	if (r->step.action == SL_STEP_LOG)
+		flags |= SL_GEN_LOGS;
+	if (r->step.action == SL_STEP_LIMIT)
+		flags |= SL_GEN_LIMITS;
 	return flags;
 }
 

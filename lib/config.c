@@ -17,7 +17,7 @@ static void free_set(struct sl_set *set)
 	free(set);
 }
 
-static void fini_rule(struct sl_rule *rule)
+void sl_rule_fini(struct sl_rule *rule)
 {
 	free(rule->name);
 	free(rule->verdict.device);
@@ -62,7 +62,7 @@ void sl_config_free(struct sl_config *config)
 	for (size_t i = 0; i < config->n_sets; i++)
 		free_set(config->sets[i]);
 	for (size_t i = 0; i < config->n_rules; i++)
-		fini_rule(&config->rules[i]);
+		sl_rule_fini(&config->rules[i]);
 	for (size_t i = 0; i < config->n_extensions; i++)
 		free(config->extensions[i].path);
 	fini_forwarder(&config->forwarder);

@@ -193,6 +193,9 @@ struct sl_rule {
 	struct sl_pos pos; /* of the name */
 	struct sl_pos verdict_pos;
 	struct sl_pos on_pos; /* of the interface's name */
+	/* Not of the text, but of what runs (rulelist.h, apply.h). */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: its time has not begun */
+	bool fresh;	      /* begins anew, though a rule of its name runs */
 };
 
 struct sl_limits {
@@ -290,10 +293,22 @@ int sl_config_parse(const char *text, size_t length, const char *name,
 int sl_config_read(const char *path, struct sl_diags *diags,
 		   struct sl_config **config);
 
+/*
+ * Parses rules alone, one a line, in which the word `rule` may be left out, for
+ * `base`: what they name must be there, and its sets stay its own. On success
+ * *rules is the caller's, holds nothing but rules, and goes before `base`
+ * does. Without `base` (NULL) names are not resolved. The rest as above.
+ */
+int sl_config_parse_rules(const char *text, size_t length, const char *name,
+			  const struct sl_config *base, struct sl_diags *diags,
+			  struct sl_config **rules);
+
 void sl_config_free(struct sl_config *config); /* NULL is fine */
 
 /* Print with the contents of set files in place of `file "PATH"`. */
 #define SL_PRINT_EXPAND 1u
+/* With it, print the contents of live sets too; else they are left empty. */
+#define SL_PRINT_LIVE 2u
 
 /*
  * Prints the canonical form: sl_config_parse() of it gives an equal

@@ -13,7 +13,8 @@
 #define EFFECTIVE_ACTIONS                                    \
 	(1u << SL_ACTION_PASS | 1u << SL_ACTION_DROP |       \
 	 1u << SL_ACTION_BOUNCE | 1u << SL_ACTION_REDIRECT | \
-	 1u << SL_ACTION_FORWARD | 1u << SL_ACTION_COUNT)
+	 1u << SL_ACTION_FORWARD | 1u << SL_ACTION_COUNT |   \
+	 1u << SL_ACTION_LOG | 1u << SL_ACTION_LIMIT)
 
 struct check {
 	const struct sl_config *config;
@@ -40,10 +41,8 @@ static void refuse(struct check *c, struct sl_pos pos, const char *kind,
 
 static void check_set(struct check *c, const struct sl_set *set)
 {
-	if (set->live)
-		refuse(c, set->live_pos, "set", set->name, "live");
-	if (set->max)
-		refuse(c, set->max_pos, "set", set->name, "max");
+	if (set->mac && set->live)
+		refuse(c, set->live_pos, "set", set->name, "mac live");
 }
 
 static void check_rule(struct check *c, const struct sl_rule *rule)

@@ -10,16 +10,27 @@
 #include <bpf/libbpf.h>
 
 #include "error.h"
+#include "live.h"
 
 /* A program of ours uses about ten maps; another's may use more. */
 #define MAPS_MAX 64
 
 static const char *const map_names[SL_MAP_COUNT] = {
-	[SL_MAP_TOTALS] = "sl_totals", [SL_MAP_PORTS] = "sl_ports",
-	[SL_MAP_RULES] = "sl_rules",   [SL_MAP_XSKS] = "xsks_map",
-	[SL_MAP_TABLES] = "sl_tables", [SL_MAP_CACHE] = "sl_cache",
-	[SL_MAP_DEVS] = "sl_devs",     [SL_MAP_GEN] = ".rodata.gen",
-	[SL_MAP_NAMES] = "sl_names",   [SL_MAP_TEXT] = "sl_text",
+	[SL_MAP_TOTALS] = "sl_totals",
+	[SL_MAP_PORTS] = "sl_ports",
+	[SL_MAP_RULES] = "sl_rules",
+	[SL_MAP_XSKS] = "xsks_map",
+	[SL_MAP_TABLES] = "sl_tables",
+	[SL_MAP_CACHE] = "sl_cache",
+	[SL_MAP_LIMITERS] = "sl_limiters",
+	[SL_MAP_LIMIT_CPUS] = "sl_limit_cpus",
+	[SL_MAP_LIMIT_LINES] = "sl_limit_lines",
+	[SL_MAP_LIVE] = SL_LIVE_MAP,
+	[SL_MAP_DEVS] = "sl_devs",
+	[SL_MAP_GEN] = ".rodata.gen",
+	[SL_MAP_NAMES] = "sl_names",
+	[SL_MAP_TEXT] = "sl_text",
+	[SL_MAP_LOG] = "sl_log",
 };
 
 const char *sl_filter_map_name(enum sl_filter_map map)

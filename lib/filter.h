@@ -19,8 +19,13 @@ enum sl_filter_map {
 	SL_MAP_PORTS,
 	SL_MAP_RULES,
 	SL_MAP_XSKS,
+	SL_MAP_LOG,
 	SL_MAP_TABLES,
 	SL_MAP_CACHE,
+	SL_MAP_LIVE,
+	SL_MAP_LIMITERS,
+	SL_MAP_LIMIT_CPUS,
+	SL_MAP_LIMIT_LINES,
 	SL_MAP_DEVS,
 	SL_MAP_GEN,
 	SL_MAP_NAMES, /* only where Sluice loaded a configuration */

@@ -21,6 +21,7 @@
 #include "config.h"
 #include "error.h"
 #include "filter.h"
+#include "limit_maps.h"
 #include "log.h"
 #include "object.h"
 #include "slots.h"
@@ -72,6 +73,7 @@ static int set_constants(const struct sl_generation_input *input,
 		return cpus;
 	gen.cache_cpus = (uint32_t)cpus;
 
+	gen.live = *input->live;
 	gen.generation = input->previous ? input->previous->gen.generation + 1 :
 					   1;
 	if (input->netlink)
@@ -114,6 +116,13 @@ static uint32_t cache_bytes(const struct sl_gen *gen)
 	return ((uint32_t)cpus << gen->cache_bits) * set;
 }
 
+/* A page at least: the smallest ring there is. */
+static uint32_t log_bytes(const struct sl_gen *gen)
+{
+	return gen->flags & SL_GEN_LOGS ? SL_LOG_BYTES :
+					  (uint32_t)sysconf(_SC_PAGESIZE);
+}
+
 /* Sizes that the object does not know. */
 static int size_maps(const struct sl_generation_input *input,
 		     const struct sl_generation *g)
@@ -132,11 +141,44 @@ static int size_maps(const struct sl_generation_input *input,
 		err = bpf_map__set_value_size(find_map(g, SL_MAP_TEXT),
 					      text_bytes);
 	if (!err)
+		err = bpf_map__set_max_entries(find_map(g, SL_MAP_LOG),
+					       log_bytes(&compiled->gen));
+	if (!err)
 		err = bpf_map__set_max_entries(find_map(g, SL_MAP_RULES),
 					       compiled->n_slots);
 	if (!err)
 		err = bpf_map__set_max_entries(find_map(g, SL_MAP_NAMES),
 					       compiled->n_slots);
+	return err;
+}
+
+/* The ring goes on, and a reader with it, as long as it is of the right size. */
+static int inherit_log(const struct sl_generation_input *input,
+		       const struct sl_generation *g)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+	int fd = input->previous->map_fd[SL_MAP_LOG];
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &length) < 0)
+		return -errno;
+	if (info.max_entries != log_bytes(&input->compiled->gen))
+		return 0;
+	return bpf_map__reuse_fd(find_map(g, SL_MAP_LOG), fd);
+}
+
+static int share_limits(const struct sl_limit_maps *limits,
+			const struct sl_generation *g)
+{
+	int err = bpf_map__reuse_fd(find_map(g, SL_MAP_LIMITERS),
+				    limits->limiters_fd);
+
+	if (!err)
+		err = bpf_map__reuse_fd(find_map(g, SL_MAP_LIMIT_CPUS),
+					limits->cpus_fd);
+	if (!err)
+		err = bpf_map__reuse_fd(find_map(g, SL_MAP_LIMIT_LINES),
+					limits->lines_fd);
 	return err;
 }
 
@@ -150,9 +192,16 @@ static int set_maps(const struct sl_generation_input *input,
 		err = create_map(g, SL_MAP_TABLES);
 	if (!err)
 		err = create_map(g, SL_MAP_DEVS);
+	if (!err && input->live->bytes)
+		err = bpf_map__reuse_fd(find_map(g, SL_MAP_LIVE),
+					input->live_fd);
+	if (!err && input->limits->n_wants)
+		err = share_limits(input->limits, g);
 	for (size_t i = 0; i < n && input->previous && !err; i++)
 		err = bpf_map__reuse_fd(find_map(g, inherited[i]),
 					input->previous->map_fd[inherited[i]]);
+	if (input->previous && !err)
+		err = inherit_log(input, g);
 	return err;
 }
 

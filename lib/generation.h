@@ -12,11 +12,16 @@ struct bpf_program;
 struct sl_compiled;
 struct sl_error;
 struct sl_filter;
+struct sl_limit_maps;
+struct sl_live_shape;
 
 struct sl_generation_input {
 	struct sl_compiled *compiled;	  /* slots and devices are filled in */
 	const char *text;		  /* canonical configuration */
 	const struct sl_filter *previous; /* its maps are taken over; or NULL */
+	const struct sl_live_shape *live; /* bytes 0: there is no live set */
+	const struct sl_limit_maps *limits;
+	int live_fd; /* the map of that shape */
 	bool frags;
 	bool netlink; /* it will be attached without a link */
 };

@@ -32,6 +32,22 @@ const char *sl_verdict_text(enum sl_verdict verdict)
 						      "unknown";
 }
 
+const char *sl_rule_name_action(const struct sl_rule_name *name)
+{
+	switch (name->action) {
+	case SL_STEP_VERDICT:
+		return sl_verdict_text(name->verdict);
+	case SL_STEP_COUNT:
+		return "count";
+	case SL_STEP_LOG:
+		return "log";
+	case SL_STEP_LIMIT:
+		return "limit";
+	default:
+		return "unknown";
+	}
+}
+
 const struct sl_counter *sl_totals_get(const struct sl_totals *totals,
 				       enum sl_reason reason,
 				       enum sl_verdict verdict)

@@ -30,6 +30,9 @@ struct sl_stats {
 const char *sl_reason_text(enum sl_reason reason);
 const char *sl_verdict_text(enum sl_verdict verdict);
 
+/* What a rule does: its verdict, or count, log or limit. As in JSON. */
+const char *sl_rule_name_action(const struct sl_rule_name *name);
+
 /* The counter of one reason and verdict. */
 const struct sl_counter *sl_totals_get(const struct sl_totals *totals,
 				       enum sl_reason reason,

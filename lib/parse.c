@@ -254,36 +254,107 @@ err_free:
 	return NULL;
 }
 
+static int begin(struct sl_parser *p, const char *text, size_t length,
+		 const char *name)
+{
+	if (length > SL_PARSE_TEXT_MAX) {
+		sl_diags_add(p->diags, false, name, (struct sl_pos){ 0 }, NULL,
+			     0, "the text has %zu bytes, at most %u are read",
+			     length, SL_PARSE_TEXT_MAX);
+		return -EINVAL;
+	}
+	p->config = new_config(text, length, name);
+	if (!p->config)
+		return -ENOMEM;
+	p->source = p->config->source;
+	sl_lexer_init(&p->lexer, p->source->text, length);
+	return 0;
+}
+
+/* `err` is what the parse came to. */
+static int finish(struct sl_parser *p, int err, struct sl_config **config)
+{
+	report_omissions(p);
+	if (err != -ENOMEM && p->errors)
+		err = -EINVAL;
+	parser_fini(p);
+	if (err) {
+		sl_config_free(p->config);
+		return err;
+	}
+	*config = p->config;
+	return 0;
+}
+
 int sl_config_parse(const char *text, size_t length, const char *name,
 		    struct sl_diags *diags, struct sl_config **config)
 {
 	struct sl_parser p = { .diags = diags };
-	int err;
+	int err = begin(&p, text, length, name);
 
-	if (length > SL_PARSE_TEXT_MAX) {
-		sl_diags_add(diags, false, name, (struct sl_pos){ 0 }, NULL, 0,
-			     "the text has %zu bytes, at most %u are read",
-			     length, SL_PARSE_TEXT_MAX);
-		return -EINVAL;
-	}
-	p.config = new_config(text, length, name);
-	if (!p.config)
-		return -ENOMEM;
-	p.source = p.config->source;
-	sl_lexer_init(&p.lexer, p.source->text, length);
+	if (err)
+		return err;
 	err = parse_statements(&p);
 	if (!err && !sl_parse_stopped(&p))
 		err = sl_parse_resolve(&p);
-	report_omissions(&p);
-	if (err != -ENOMEM && p.errors)
-		err = -EINVAL;
-	parser_fini(&p);
-	if (err) {
-		sl_config_free(p.config);
-		return err;
+	return finish(&p, err, config);
+}
+
+/* What the rules may name. The array of sets is lent until they are parsed. */
+static int lend_names(struct sl_parser *p, const struct sl_config *base)
+{
+	int err = 0;
+
+	p->config->limits = base->limits;
+	p->config->sets = base->sets;
+	p->config->n_sets = base->n_sets;
+	for (size_t i = 0; i < base->n_sets && !err; i++)
+		err = sl_symbols_add(&p->sets, base->sets[i]->name, i);
+	for (size_t i = 0; i < base->n_interfaces && !err; i++)
+		err = sl_symbols_add(&p->interfaces, base->interfaces[i].name,
+				     i);
+	return err;
+}
+
+static int parse_rules(struct sl_parser *p)
+{
+	int err;
+
+	sl_parse_next(p);
+	while (!sl_parse_stopped(p)) {
+		while (p->token.kind == SL_TOKEN_NEWLINE)
+			sl_parse_next(p);
+		if (p->token.kind == SL_TOKEN_END)
+			return 0;
+		sl_parse_accept(p, "rule");
+		err = sl_parse_rule(p);
+		if (err == -ENOMEM)
+			return err;
+		if (err && !p->resumed)
+			skip_statement(p);
+		p->resumed = false;
 	}
-	*config = p.config;
 	return 0;
+}
+
+int sl_config_parse_rules(const char *text, size_t length, const char *name,
+			  const struct sl_config *base, struct sl_diags *diags,
+			  struct sl_config **rules)
+{
+	struct sl_parser p = { .diags = diags };
+	int err = begin(&p, text, length, name);
+
+	if (err)
+		return err;
+	if (base)
+		err = lend_names(&p, base);
+	if (!err)
+		err = parse_rules(&p);
+	if (!err && base && !sl_parse_stopped(&p))
+		err = sl_parse_resolve(&p);
+	p.config->sets = NULL;
+	p.config->n_sets = 0;
+	return finish(&p, err, rules);
 }
 
 int sl_config_read(const char *path, struct sl_diags *diags,

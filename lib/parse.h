@@ -61,6 +61,9 @@ struct sl_parser {
 	size_t n_references;
 };
 
+/* config.c: frees what the rule holds; all zeroes is fine */
+void sl_rule_fini(struct sl_rule *rule);
+
 /* parse_token.c: looking at tokens, and reporting */
 void sl_parse_next(struct sl_parser *p);
 bool sl_parse_at(const struct sl_parser *p, const char *keyword);

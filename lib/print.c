@@ -158,6 +158,10 @@ static void print_set(FILE *out, const struct sl_set *set, unsigned flags)
 	fprintf(out, " %s%s", set->mac ? "mac " : "", set->live ? "live " : "");
 	if (set->max)
 		fprintf(out, "max %" PRIu64 " ", set->max);
+	if (flags & SL_PRINT_EXPAND && set->live && !(flags & SL_PRINT_LIVE)) {
+		fputs("{ }\n", out);
+		return;
+	}
 	if (flags & SL_PRINT_EXPAND) {
 		print_contents(out, set);
 		return;

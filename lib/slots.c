@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 
@@ -42,35 +41,18 @@ static uint32_t take_free(struct slots *slots)
 	return slots->next < slots->n_slots ? slots->next++ : SL_SLOT_NONE;
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* A rule that was there expires when it was to: a reload gives it no time. */
-static void set_deadline(const struct slots *slots, struct sl_compiled_rule *r)
-{
-	uint64_t before = r->fresh ? 0 : slots->names[r->step.slot].expires_ns;
-
-	if (r->step.expires_ns)
-		r->step.expires_ns =
-			before ? before : monotonic_ns() + r->step.expires_ns;
-}
-
 static int assign(struct slots *slots, struct sl_compiled *compiled)
 {
 	for (size_t i = 0; i < compiled->n_rules; i++) {
 		struct sl_compiled_rule *r = &compiled->rules[i];
 		size_t found = sl_symbols_find(&slots->by_name, r->rule->name);
 
-		r->fresh = found == SL_SYMBOL_NONE;
+		r->fresh = found == SL_SYMBOL_NONE || r->rule->fresh;
 		r->step.slot = r->fresh ? take_free(slots) : (uint32_t)found;
 		if (r->step.slot == SL_SLOT_NONE)
 			return -ENOSPC;
-		set_deadline(slots, r);
+		if (r->step.expires_ns)
+			r->step.expires_ns = r->rule->deadline_ns;
 	}
 	return 0;
 }

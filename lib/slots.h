@@ -11,8 +11,9 @@ struct sl_filter;
 
 /*
  * Gives each rule of `compiled` its slot: the one that `previous` (NULL: none)
- * has for that name, else one that the running generation does not count in.
- * Likewise its deadline, if it expires. Changes nothing that runs. 0 or -errno:
+ * has for that name, else (and if the rule is marked fresh) one that the running
+ * generation does not count in. A rule that expires gets its deadline_ns into
+ * its step. Changes nothing that runs. 0 or -errno:
  * -ENOSPC when `previous` has too few slots for both generations.
  */
 int sl_slots_assign(struct sl_compiled *compiled,

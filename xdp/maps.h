@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "sluice/abi.h"
+#include "sluice/limit.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -37,6 +38,12 @@ struct {
 	__type(value, __u32);
 } xsks_map SEC(".maps");
 
+/* Its size is set before loading; libbpf rounds this up to a page. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} sl_log SEC(".maps");
+
 /* One value of exactly the size that the tables need (set before loading). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -63,6 +70,39 @@ struct {
 	__type(value, struct bpf_devmap_val);
 } sl_devs SEC(".maps");
 
+/* Limiters (sluice/limit.h), of a configuration: its interfaces share them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__uint(max_entries, SL_LIMITERS_MAX);
+	__type(key, __u32);
+	__type(value, struct sl_limiter);
+} sl_limiters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SL_LIMITERS_MAX);
+	__type(key, __u32);
+	__type(value, struct sl_limit_cpu);
+} sl_limit_cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* for its alignment */
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sl_limit_line);
+} sl_limit_lines SEC(".maps");
+
+/* Live sets (sluice/live.h); of the size that they were planned with. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 64);
+} sl_live SEC(".maps");
+
 /*
  * The program does not look at these two: user space binds them to it
  * (BPF_PROG_BIND_MAP), so that whoever finds the program finds what it was
@@ -82,5 +122,12 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, 8);
 } sl_text SEC(".maps");
+
+/* Frozen before the program loads; as it stands here in the object. */
+const volatile struct sl_gen sl_gen SEC(".rodata.gen") = {
+	.magic = SL_ABI_MAGIC,
+	.abi_version = SL_ABI_VERSION,
+	.default_verdict = SL_VERDICT_PASS,
+};
 
 #endif /* SLUICE_XDP_MAPS_H */

@@ -14,65 +14,11 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "classify.h"
+#include "live.h"
 #include "maps.h"
+#include "search.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-const volatile struct sl_gen sl_gen SEC(".rodata.gen") = {
-	.magic = SL_ABI_MAGIC,
-	.abi_version = SL_ABI_VERSION,
-	.default_verdict = SL_VERDICT_PASS,
-};
-
-/* Where a packet goes, and what to count for it. */
-struct sl_decision {
-	__u32 verdict; /* enum sl_verdict */
-	__u32 reason;  /* enum sl_reason */
-	__u32 slot;    /* rule slot, or SL_SLOT_NONE */
-	int act;       /* enum xdp_action */
-};
-
-static __always_inline void count(struct sl_counter *counter, __u32 bytes)
-{
-	counter->packets++;
-	counter->bytes += bytes;
-}
-
-static __always_inline void count_port(const struct sl_packet *p, __u32 bytes)
-{
-	struct sl_port_block *block;
-	__u32 key;
-
-	if (!p->has_ports || p->proto == SL_IP_SCTP)
-		return;
-	key = (p->proto == SL_IP_UDP ? SL_PORT_UDP : SL_PORT_TCP) << 8 |
-	      p->dport >> 8;
-	block = bpf_map_lookup_elem(&sl_ports, &key);
-	if (block)
-		count(&block->port[p->dport & 255], bytes);
-}
-
-static __always_inline void count_rule(__u32 slot, __u32 bytes)
-{
-	struct sl_counter *rule = bpf_map_lookup_elem(&sl_rules, &slot);
-
-	if (rule)
-		count(rule, bytes);
-}
-
-static __always_inline void count_verdict(struct sl_totals *totals,
-					  const struct sl_decision *d,
-					  __u32 bytes)
-{
-	struct sl_counter *by = &totals->reason_rule.pass;
-	__u32 cell = d->reason * SL_VERDICT_COUNT + d->verdict;
-
-	if (cell < SL_REASON_COUNT * SL_VERDICT_COUNT)
-		count(&by[cell], bytes);
-	if (d->slot != SL_SLOT_NONE)
-		count_rule(d->slot, bytes);
-}
 
 static __always_inline void decide_forward(struct xdp_md *ctx,
 					   const struct sl_step *rule,
@@ -120,149 +66,6 @@ static __always_inline void decide_step(struct xdp_md *ctx,
 		d->act = XDP_DROP; /* cannot be: the flags name the verdicts */
 }
 
-static __always_inline bool open_tables(struct sl_tables *t)
-{
-	__u32 zero = 0;
-
-	t->gen = &sl_gen;
-	t->base = bpf_map_lookup_elem(&sl_tables, &zero);
-	t->last = sl_gen.table_bytes - SL_TABLE_SLACK;
-	return t->base;
-}
-
-/*
- * Global, so that the verifier checks its loop once, by itself. The price is a
- * call (10 ns with return thunks), which only a miss in the cache pays.
- */
-__noinline __u32 sl_find_answer(__u64 low, __u64 high, __u32 from)
-{
-	const struct sl_key key = { { low, high } };
-	struct sl_tables t;
-	__u32 position, answer = SL_MATCH_NONE;
-
-	if (!sl_gen.words || sl_gen.dense || !open_tables(&t))
-		return SL_MATCH_NONE;
-	position = sl_first_match(&t, &key, from);
-	if (position < SL_RULES_MAX)
-		sl_table_u32(&t, sl_gen.answers + (__u64)position * 4, &answer);
-	return answer;
-}
-
-/* This CPU's set of the cache that may hold the key's answer. */
-static __always_inline __u64 *cache_set(__u64 set)
-{
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
-	__u8 *cache = bpf_map_lookup_elem(&sl_cache, &zero);
-
-	if (!cache || cpu >= sl_gen.cache_cpus)
-		return NULL;
-	return (void *)(cache + (((__u64)cpu << (sl_gen.cache_bits & 31)) +
-				 set) * (SL_CACHE_WAYS * sizeof(__u64)));
-}
-
-/* What the rules from `from` on say; `resume` is the number of that start. */
-static __always_inline __u32 lookup(const struct sl_tables *t,
-				    const struct sl_key *key, __u32 from,
-				    __u32 resume)
-{
-	__u64 number = key->word[0] + resume * sl_gen.keys;
-	struct sl_cache_place place;
-	__u32 answer = SL_MATCH_NONE;
-	__u64 *set;
-
-	if (sl_gen.dense) {
-		sl_table_u32(t, sl_gen.dense + number * 4, &answer);
-		return answer;
-	}
-	if (!sl_gen.cache_bits)
-		return sl_find_answer(key->word[0], key->word[1], from);
-	place = sl_cache_place(&sl_gen, number);
-	set = cache_set(place.set);
-	if (!set)
-		return SL_MATCH_NONE; /* cannot be: the map has every CPU's */
-	answer = sl_cache_find(set, place.tag);
-	if (answer == SL_CACHE_MISS) {
-		answer = sl_find_answer(key->word[0], 0, from) &
-			 ((1u << SL_MATCH_BITS) - 1);
-		sl_cache_put(set, place.tag, answer);
-	}
-	return answer;
-}
-
-/* A search that passes from rule to rule. */
-struct search {
-	struct sl_key key;
-	__u32 answer;
-	__u32 frame_bytes;
-	__u32 live_src, live_dst; /* the live sets that hold the addresses */
-	__u32 is_ip;
-	__u32 limited; /* the answer's rule refused the packet */
-	__u32 dry;     /* a probe: nothing is counted */
-	__u32 pad;
-};
-
-static __always_inline const struct sl_step *step_at(const struct sl_tables *t,
-						     __u32 answer)
-{
-	return (const void *)sl_table_at(
-		t, sl_gen.steps +
-			   (__u64)SL_MATCH_ID(answer) * sizeof(struct sl_step));
-}
-
-static __always_inline bool live_holds(__u32 wanted, __u32 found, bool not )
-{
-	return !wanted || !(wanted & found) == not ;
-}
-
-/* The conditions that are not in the tables. */
-static __always_inline bool step_holds(const struct search *s,
-				       const struct sl_step *step)
-{
-	if (sl_gen.flags & SL_GEN_LIVE) {
-		if ((step->live_src || step->live_dst) && !s->is_ip)
-			return false;
-		if (!live_holds(step->live_src, s->live_src,
-				step->flags & SL_STEP_NOT_SRC) ||
-		    !live_holds(step->live_dst, s->live_dst,
-				step->flags & SL_STEP_NOT_DST))
-			return false;
-	}
-	/* To a jiffy, which does: the exact clock costs 30 ns. */
-	if (sl_gen.flags & SL_GEN_EXPIRES && step->expires_ns &&
-	    bpf_ktime_get_coarse_ns() >= step->expires_ns)
-		return false;
-	return true;
-}
-
-/* Does the search end at this step, whose conditions hold? */
-static __always_inline bool step_ends(struct search *s,
-				      const struct sl_step *step)
-{
-	if (step->action == SL_STEP_VERDICT &&
-	    !(step->flags & SL_STEP_OBSERVE)) {
-		s->answer = SL_MATCH(SL_MATCH_VERDICT, SL_MATCH_ID(s->answer));
-		return true;
-	}
-	if (!s->dry)
-		count_rule(step->slot, s->frame_bytes);
-	return false;
-}
-
-/* One step of the search, for bpf_loop(): 1 ends it. */
-static long take_step(__u32 turn __attribute__((unused)), struct search *s)
-{
-	const struct sl_step *step;
-	struct sl_tables t;
-
-	if (SL_MATCH_KIND(s->answer) != SL_MATCH_STEP || !open_tables(&t))
-		return 1;
-	step = step_at(&t, s->answer);
-	if (!step || (step_holds(s, step) && step_ends(s, step)))
-		return 1;
-	s->answer = lookup(&t, &s->key, step->from, step->resume);
-	return 0;
-}
-
 _Static_assert(SL_MATCH_DROP == SL_MATCH_PASS + 1 &&
 		       SL_VERDICT_DROP == SL_VERDICT_PASS + 1 &&
 		       XDP_DROP == XDP_PASS - 1,
@@ -290,31 +93,103 @@ static __always_inline void settle(struct xdp_md *ctx,
 	if (!(sl_gen.flags & SL_GEN_VERDICTS))
 		return;
 	step = step_at(t, s->answer);
-	if (step)
-		decide_step(ctx, step, d);
+	if (!step)
+		return;
+	if (sl_gen.flags & SL_GEN_LIMITS && s->limited) {
+		d->slot = step->slot;
+		d->reason = SL_REASON_LIMITED;
+		d->verdict = SL_VERDICT_DROP;
+		d->act = XDP_DROP;
+		return;
+	}
+	decide_step(ctx, step, d);
+}
+
+/* Behind a call, which only a sample pays: its registers are its own. */
+static __noinline void log_packet(struct xdp_md *ctx,
+				  const struct sl_log_rules *rules,
+				  __u32 frame_bytes,
+				  const struct sl_decision *d)
+{
+	struct sl_totals *totals;
+	__u32 zero = 0;
+
+	if (sl_log_write(ctx, rules, frame_bytes, d, sl_gen.generation))
+		return;
+	totals = bpf_map_lookup_elem(&sl_totals, &zero);
+	if (totals)
+		count(&totals->log_lost, frame_bytes);
+}
+
+/* The turns after the first, of which there are seldom any. */
+static long next_length(__u32 turn, struct sl_live_search *s)
+{
+	return sl_live_next(turn, s);
+}
+
+__noinline __u32 sl_live_find_checked(__u64 high, __u64 low, __u32 band,
+				      __u32 lengths)
+{
+	struct sl_live_search s = { .view = { .shape = &sl_gen.live },
+				    .address = { high, low },
+				    .band = band & 7,
+				    .lengths = lengths };
+	__u32 zero = 0;
+
+	if (!(sl_gen.flags & SL_GEN_LIVE))
+		return 0;
+	s.view.base = bpf_map_lookup_elem(&sl_live, &zero);
+	if (!s.view.base)
+		return 0; /* cannot be: the map has one entry */
+	if (!sl_live_next(0, &s))
+		bpf_loop(SL_LIVE_BAND, next_length, &s, 0);
+	return s.mask;
+}
+
+/* Which live sets hold the addresses, as far as rules ask. */
+static __always_inline void find_live(const struct sl_packet *p,
+				      struct search *s)
+{
+	struct sl_live_view view = { .shape = &sl_gen.live };
+	__u32 zero = 0;
+
+	view.base = bpf_map_lookup_elem(&sl_live, &zero);
+	if (!view.base)
+		return; /* cannot be: the map has one entry */
+	if (sl_gen.flags & SL_GEN_LIVE_SRC)
+		s->live_src = sl_live_lookup(&view, p, 0);
+	if (sl_gen.flags & SL_GEN_LIVE_DST)
+		s->live_dst = sl_live_lookup(&view, p, 1);
 }
 
 static __always_inline void decide(struct xdp_md *ctx,
 				   const struct sl_packet *p, __u32 frame_bytes,
 				   bool dry, struct sl_decision *d)
 {
-	struct search s = { .frame_bytes = frame_bytes, .dry = dry };
+	struct search s;
 	struct sl_tables t;
 
+	search_begin(&s, frame_bytes, dry);
 	d->verdict = sl_gen.default_verdict;
 	d->reason = p->anomaly;
 	d->slot = SL_SLOT_NONE;
 	d->act = d->verdict == SL_VERDICT_DROP ? XDP_DROP : XDP_PASS;
 	if (!sl_gen.words || !open_tables(&t))
 		return;
+	if (sl_gen.flags & SL_GEN_LIVE)
+		find_live(p, &s);
 	if (!sl_locate(&t, p, s.live_src | s.live_dst, &s.key))
 		return;
 	s.answer = lookup(&t, &s.key, 0, 0);
 	if (sl_gen.flags & SL_GEN_STEPS) {
-		s.is_ip = p->family != SL_FAMILY_NONE;
+		s.family = p->family;
+		s.src[0] = p->src[0];
+		s.src[1] = p->src[1];
 		bpf_loop(sl_gen.n_steps + 1, take_step, &s, 0);
 	}
 	settle(ctx, &t, &s, d);
+	if (sl_gen.flags & SL_GEN_LOGS && s.logs.slot[0] != SL_SLOT_NONE)
+		log_packet(ctx, &s.logs, frame_bytes, d);
 }
 
 /* The probe in front of the packet, if `sluice explain` put it there. */

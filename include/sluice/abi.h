@@ -12,20 +12,27 @@
  *   sl_ports    PERCPU_ARRAY   block          sl_port_block     interface
  *   sl_rules    PERCPU_ARRAY   rule slot      sl_counter        interface
  *   xsks_map    XSKMAP         RX queue       AF_XDP socket     interface
+ *   sl_log      RINGBUF                       sl_log_record     interface
  *   sl_names    ARRAY, mmap    rule slot      sl_rule_name      generation
  *   sl_tables   ARRAY, mmap    0              compiled tables   generation
  *   sl_cache    ARRAY          0              keys and answers  generation
+ *   sl_live     ARRAY, mmap    0              sluice/live.h     configuration
  *   sl_devs     DEVMAP_HASH    ifindex        bpf_devmap_val    generation
  *   sl_text     ARRAY          0              canonical config  generation
  *   .rodata.gen ARRAY, frozen  0              sl_gen            generation
  *
  * "interface" maps are handed from one generation to the next, so counters and
- * sockets survive a reload; "generation" maps live and die with the program.
+ * sockets survive a reload; "generation" maps live and die with the program; the
+ * "configuration" map is one for all interfaces of one `apply`.
+ * (sl_log is made anew when a reload brings the first `log` rule or takes the
+ * last: it is one page without, SL_LOG_BYTES with.)
  */
 #ifndef SLUICE_ABI_H
 #define SLUICE_ABI_H
 
 #include <linux/types.h>
+
+#include "sluice/live.h"
 
 #define SL_ABI_MAGIC 0x45434c53u /* "SLCE" in memory, little endian */
 #define SL_ABI_VERSION 2
@@ -109,6 +116,7 @@ struct sl_totals {
 #define X(id, text, help) struct sl_verdict_counters reason_##text;
 	SL_REASONS(X)
 #undef X
+	struct sl_counter log_lost; /* samples that found sl_log full */
 };
 
 /* Ports are counted in blocks of 256: block = proto << 8 | port >> 8. */
@@ -150,6 +158,29 @@ struct sl_probe {
 };
 
 #define SL_SLOT_NONE 0xffffffffu
+
+/*
+ * A sample of a `log` rule: one record a packet, however many rules took it,
+ * written when its verdict has fallen.
+ */
+#define SL_LOG_BYTES (1u << 20) /* of the ring: 5,461 records */
+#define SL_LOG_RULES 4
+#define SL_LOG_HEAD 128
+
+struct sl_log_record {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 generation;
+	__u32 ifindex; /* where it came in */
+	__u32 rx_queue;
+	__u32 frame_bytes;
+	__u32 head_bytes; /* of `head` that are the frame's; the rest is 0 */
+	__u32 slot;	  /* of the rule that decided, or SL_SLOT_NONE */
+	__u16 verdict;	  /* enum sl_verdict, after any fallback */
+	__u16 reason;	  /* enum sl_reason */
+	/* Slots of the log rules, the last one first; then SL_SLOT_NONE. */
+	__u32 rule[SL_LOG_RULES];
+	__u8 head[SL_LOG_HEAD];
+};
 
 /*
  * What a rule can ask of a packet. Each field's value maps to a class: values
@@ -374,33 +405,39 @@ struct sl_gen {
 	__u32 cache_cpus;
 	__u32 want; /* of sl_parse(): bits of enum sl_field */
 	__u32 pad;
+	struct sl_live_shape live;
 	struct sl_gen_group group[SL_GROUPS_MAX];
 	struct sl_gen_field field[SL_FIELD_COUNT];
 };
 
-#define SL_GEN_REDIRECTS 1u /* some rule redirects: sl_devs is in use */
-#define SL_GEN_FORWARDS 2u  /* some rule forwards: xsks_map is in use */
-#define SL_GEN_BOUNCES 4u   /* some rule bounces */
-#define SL_GEN_NETLINK 8u   /* Sluice attached it by netlink, without a link */
-#define SL_GEN_VERDICTS 16u /* some rule's verdict is in its step */
-#define SL_GEN_STEPS 32u    /* some rule has a condition or action of a step */
-#define SL_GEN_EXPIRES 64u  /* some rule expires */
-#define SL_GEN_LIVE 128u    /* some rule names a live set */
+#define SL_GEN_REDIRECTS 1u  /* some rule redirects: sl_devs is in use */
+#define SL_GEN_FORWARDS 2u   /* some rule forwards: xsks_map is in use */
+#define SL_GEN_BOUNCES 4u    /* some rule bounces */
+#define SL_GEN_NETLINK 8u    /* Sluice attached it by netlink, without a link */
+#define SL_GEN_VERDICTS 16u  /* some rule's verdict is in its step */
+#define SL_GEN_STEPS 32u     /* some rule has a condition or action of a step */
+#define SL_GEN_EXPIRES 64u   /* some rule expires */
+#define SL_GEN_LIVE_SRC 128u /* some rule names a live set as source */
+#define SL_GEN_LIVE_DST 1024u
+#define SL_GEN_LIVE (SL_GEN_LIVE_SRC | SL_GEN_LIVE_DST)
+#define SL_GEN_LIMITS 256u /* some rule limits: the sl_limit maps are in use */
+#define SL_GEN_LOGS 512u   /* some rule logs: sl_log is in use */
 
 #define SL_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " is " #bytes " bytes")
 
 SL_ASSERT_SIZE(struct sl_counter, 16);
 SL_ASSERT_SIZE(struct sl_verdict_counters, 16 * SL_VERDICT_COUNT);
-SL_ASSERT_SIZE(struct sl_totals, 16 + 16 * SL_VERDICT_COUNT * SL_REASON_COUNT);
+SL_ASSERT_SIZE(struct sl_totals, 32 + 16 * SL_VERDICT_COUNT * SL_REASON_COUNT);
 SL_ASSERT_SIZE(struct sl_port_block, 4096);
 SL_ASSERT_SIZE(struct sl_rule_name, 80);
 SL_ASSERT_SIZE(struct sl_probe, 32);
+SL_ASSERT_SIZE(struct sl_log_record, 56 + SL_LOG_HEAD);
 SL_ASSERT_SIZE(struct sl_trie_node, 40);
 SL_ASSERT_SIZE(struct sl_step, 64);
 SL_ASSERT_SIZE(struct sl_gen_field, 48);
 SL_ASSERT_SIZE(struct sl_gen_group, 12);
-SL_ASSERT_SIZE(struct sl_gen, 96 + 12 * SL_GROUPS_MAX + 48 * SL_FIELD_COUNT);
+SL_ASSERT_SIZE(struct sl_gen, 144 + 12 * SL_GROUPS_MAX + 48 * SL_FIELD_COUNT);
 _Static_assert((SL_SUMMARY_MAX + SL_WORDS_MAX) * sizeof(__u64) <=
 		       SL_TABLE_SLACK,
 	       "a vector is within the slack");

@@ -330,10 +330,7 @@ static const struct {
 	const char *text, *word;
 	unsigned column;
 } ineffective[] = {
-	{ "set s live { }", "live", 7 },
-	{ "set s max 5 { }", "max", 7 },
-	{ "rule r limit 1pps", "limit", 8 },
-	{ "rule r log", "log", 8 },
+	{ "set s mac live { }", "mac live", 11 },
 	{ "rule r route", "route", 8 },
 	{ "rule r redirect fib", "redirect fib", 8 },
 	{ "extension before 1 x", "extension", 1 },

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+#include <errno.h>
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "cli.h"
+#include "filters.h"
+#include "lib/error.h"
+#include "lib/observe.h"
+#include "lib/pcapng.h"
+#include "lib/samples.h"
+#include "lib/summary.h"
+
+#define POLL_MS 500
+#define ENOUGH 1 /* what ends the reading: --count */
+
+/* The names of all log rules and of the deciding one, quoted. */
+#define NAMES_BYTES ((SL_LOG_RULES + 1) * (SL_NAME_BYTES + 4) + 32)
+
+struct output {
+	bool json;
+	const char *path;      /* of the pcapng file; NULL: lines on stdout */
+	const char *rule;      /* only its samples; NULL: all */
+	unsigned long count;   /* samples to go; 0: no bound */
+	unsigned long written; /* so far */
+	FILE *file;	       /* the pcapng file, or stdout */
+	int err;	       /* of writing */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number __attribute__((unused)))
+{
+	stopped = 1;
+}
+
+static void time_text(uint64_t time_ns, char *text, size_t bytes)
+{
+	time_t seconds = (time_t)(time_ns / 1000000000u);
+	struct tm utc;
+	size_t used;
+
+	gmtime_r(&seconds, &utc);
+	used = strftime(text, bytes, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text + used, bytes - used, ".%09uZ",
+		 (unsigned)(time_ns % 1000000000u));
+}
+
+/* `log "a", "b": drop, rule "c"` */
+static void verdict_text(const struct sl_sample *sample, char *text,
+			 size_t bytes)
+{
+	const struct sl_log_record *r = sample->record;
+	size_t used = (size_t)snprintf(text, bytes, "log");
+
+	for (size_t i = 0; i < sample->n_logs; i++)
+		used += (size_t)snprintf(text + used, bytes - used,
+					 sample->logs[i] ? "%s \"%s\"" : "%s ?",
+					 i ? "," : "", sample->logs[i]);
+	used += (size_t)snprintf(text + used, bytes - used, ": %s, %s",
+				 sl_verdict_text(r->verdict),
+				 sl_reason_text(r->reason));
+	if (sample->rule)
+		snprintf(text + used, bytes - used, " \"%s\"", sample->rule);
+}
+
+static int write_text(struct output *o, const struct sl_sample *sample)
+{
+	const struct sl_log_record *r = sample->record;
+	char when[40], verdict[NAMES_BYTES], summary[SL_SUMMARY_BYTES];
+
+	time_text(sample->time_ns, when, sizeof(when));
+	verdict_text(sample, verdict, sizeof(verdict));
+	sl_summary_write(r->head, r->head_bytes, summary);
+	fprintf(o->file, "%s %s %s, %u bytes, %s\n", when, sample->interface,
+		verdict, r->frame_bytes, summary);
+	return ferror(o->file) ? -EIO : 0;
+}
+
+static int write_json(struct output *o, const struct sl_sample *sample)
+{
+	const struct sl_log_record *r = sample->record;
+	char when[40], head[2 * SL_LOG_HEAD + 1] = "";
+	json_t *object, *logs = json_array();
+	int err;
+
+	time_text(sample->time_ns, when, sizeof(when));
+	for (size_t i = 0; i < r->head_bytes; i++)
+		snprintf(head + 2 * i, 3, "%02x", r->head[i]);
+	for (size_t i = 0; i < sample->n_logs; i++)
+		json_array_append_new(
+			logs, sample->logs[i] ? json_string(sample->logs[i]) :
+						json_null());
+	object =
+		json_pack("{s:s, s:s, s:I, s:I, s:o, s:s, s:s, s:s?, s:I, s:s}",
+			  "time", when, "interface", sample->interface, "queue",
+			  (json_int_t)r->rx_queue, "generation",
+			  (json_int_t)r->generation, "logs", logs, "verdict",
+			  sl_verdict_text(r->verdict), "reason",
+			  sl_reason_text(r->reason), "rule", sample->rule,
+			  "bytes", (json_int_t)r->frame_bytes, "head", head);
+	err = object ? json_dumpf(object, o->file, JSON_COMPACT) : -1;
+	json_decref(object);
+	return err || putc('\n', o->file) == EOF ? -EIO : 0;
+}
+
+static uint64_t xdp_action(uint16_t verdict)
+{
+	static const uint64_t actions[SL_VERDICT_COUNT] = {
+		[SL_VERDICT_PASS] = XDP_PASS,
+		[SL_VERDICT_DROP] = XDP_DROP,
+		[SL_VERDICT_BOUNCE] = XDP_TX,
+		[SL_VERDICT_REDIRECT] = XDP_REDIRECT,
+		[SL_VERDICT_FORWARD] = XDP_REDIRECT,
+	};
+
+	return verdict < SL_VERDICT_COUNT ? actions[verdict] : XDP_ABORTED;
+}
+
+static int write_pcapng(struct output *o, const struct sl_sample *sample)
+{
+	const struct sl_log_record *r = sample->record;
+	char verdict[NAMES_BYTES], comment[NAMES_BYTES + 40];
+	struct sl_pcapng_packet packet = {
+		.interface = (uint32_t)sample->interface_index,
+		.queue = r->rx_queue,
+		.time_ns = sample->time_ns,
+		.bytes = r->head,
+		.captured_bytes = r->head_bytes,
+		.frame_bytes = r->frame_bytes,
+		.xdp_action = xdp_action(r->verdict),
+		.comment = comment,
+	};
+
+	verdict_text(sample, verdict, sizeof(verdict));
+	snprintf(comment, sizeof(comment), "%s, generation %llu", verdict,
+		 (unsigned long long)r->generation);
+	return sl_pcapng_packet(o->file, &packet);
+}
+
+static bool concerns(const struct sl_sample *sample, const char *rule)
+{
+	if (!rule || (sample->rule && strcmp(sample->rule, rule) == 0))
+		return true;
+	for (size_t i = 0; i < sample->n_logs; i++)
+		if (sample->logs[i] && strcmp(sample->logs[i], rule) == 0)
+			return true;
+	return false;
+}
+
+static int write_sample(void *context, const struct sl_sample *sample)
+{
+	struct output *o = context;
+
+	if (stopped)
+		return ENOUGH;
+	if (!concerns(sample, o->rule))
+		return 0;
+	if (o->path)
+		o->err = write_pcapng(o, sample);
+	else if (o->json)
+		o->err = write_json(o, sample);
+	else
+		o->err = write_text(o, sample);
+	if (o->err)
+		return ENOUGH;
+	return ++o->written == o->count ? ENOUGH : 0;
+}
+
+static int open_output(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
+{
+	int err;
+
+	o->file = stdout;
+	if (!o->path)
+		return CLI_OK;
+	if (strcmp(o->path, "-") != 0)
+		o->file = fopen(o->path, "we");
+	if (!o->file) {
+		fprintf(stderr, "sluice: %s: create: %s\n", o->path,
+			strerror(errno));
+		return CLI_SYSTEM;
+	}
+	err = sl_pcapng_section(o->file);
+	for (size_t i = 0; i < n && !err; i++)
+		err = sl_pcapng_interface(o->file, names[i], SL_LOG_HEAD);
+	o->err = err;
+	return CLI_OK;
+}
+
+static int close_output(struct output *o)
+{
+	if (fflush(o->file) != 0)
+		o->err = -EIO;
+	if (o->file != stdout && fclose(o->file) != 0)
+		o->err = -EIO;
+	if (o->err)
+		return cli_fail(-EIO, "cannot write the samples");
+	return CLI_OK;
+}
+
+/* Until enough were written, a signal came, or no filter is left. */
+static int read_all(struct sl_samples *samples, struct output *o)
+{
+	struct sl_error error = { "" };
+	int err = 0;
+
+	while (!err && !o->err && !stopped) {
+		err = sl_samples_poll(samples, POLL_MS, write_sample, o,
+				      &error);
+		if (fflush(o->file) != 0)
+			o->err = -EIO;
+	}
+	if (err == -ENODATA)
+		fputs("sluice: no filter is left to read from\n", stderr);
+	else if (err < 0)
+		return cli_fail(err, error.text);
+	return CLI_OK;
+}
+
+static void report_lost(const struct sl_samples *samples,
+			char (*names)[IF_NAMESIZE], size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t lost = sl_samples_lost(samples, i);
+
+		if (lost)
+			fprintf(stderr,
+				"sluice: %s: %llu samples lost since the "
+				"filter was attached: the ring was full\n",
+				names[i], (unsigned long long)lost);
+	}
+}
+
+static int check_rules(const struct sl_samples *samples,
+		       char (*names)[IF_NAMESIZE], size_t n, const char *rule)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!sl_samples_expected(samples, i))
+			fprintf(stderr,
+				"sluice: %s: no rule of it logs; waiting for "
+				"one\n",
+				names[i]);
+	if (!rule || sl_samples_has_rule(samples, rule))
+		return CLI_OK;
+	fprintf(stderr, "sluice: no rule \"%s\"; `sluice stats` lists them\n",
+		rule);
+	return CLI_INPUT;
+}
+
+static int read_samples(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
+{
+	struct sigaction action = { .sa_handler = stop };
+	struct sl_samples *samples;
+	struct sl_error error = { "" };
+	int status, closed, err = sl_samples_open(names, n, &samples, &error);
+
+	if (err)
+		return cli_fail(err, error.text);
+	status = check_rules(samples, names, n, o->rule);
+	if (status == CLI_OK)
+		status = open_output(o, names, n);
+	if (status == CLI_OK) {
+		sigaction(SIGINT, &action, NULL);
+		sigaction(SIGTERM, &action, NULL);
+		status = read_all(samples, o);
+		closed = close_output(o);
+		if (status == CLI_OK)
+			status = closed;
+		report_lost(samples, names, n);
+	}
+	sl_samples_close(samples);
+	return status;
+}
+
+/*
+ * The interfaces that `arguments` name, or all with a filter, to be freed; NULL
+ * and the exit status, said on stderr. The filters are not held: a reload is to
+ * free its previous generation.
+ */
+static char (*find_interfaces(char **arguments, int n_arguments, size_t *n,
+			      int *status))[IF_NAMESIZE]
+{
+	struct cli_filters filters;
+	char(*names)[IF_NAMESIZE];
+
+	*status = cli_filters_open(arguments, n_arguments, 0, &filters);
+	if (*status != CLI_OK)
+		return NULL;
+	*n = filters.n_items;
+	names = calloc(*n + 1, sizeof(*names));
+	for (size_t i = 0; names && i < *n; i++)
+		memcpy(names[i], filters.items[i].attachment.interface,
+		       sizeof(names[i]));
+	cli_filters_close(&filters);
+	if (!names)
+		*status = cli_fail(-ENOMEM, "out of memory");
+	return names;
+}
+
+static int run(char **arguments, int n_arguments, struct output *o)
+{
+	size_t n = 0;
+	int status;
+	char(*names)[IF_NAMESIZE] =
+		find_interfaces(arguments, n_arguments, &n, &status);
+
+	if (!names)
+		return status;
+	if (n)
+		status = read_samples(o, names, n);
+	else
+		status = cli_fail(
+			-ENODEV, "no filter is attached in this network "
+				 "namespace; `sluice apply FILE` attaches one");
+	free(names);
+	return status;
+}
+
+static int read_count(const char *text, unsigned long *count)
+{
+	char *end;
+
+	*count = strtoul(text, &end, 10);
+	if (*end || *text < '0' || *text > '9' || *count == 0) {
+		fprintf(stderr, "sluice: -c %s: expected a number from 1\n",
+			text);
+		return CLI_USAGE;
+	}
+	return CLI_OK;
+}
+
+int cli_log(const struct cli_command *command, int argc, char **argv)
+{
+	static const struct option options[] = { { "json", 0, NULL, 'j' },
+						 { "write", 1, NULL, 'w' },
+						 { "count", 1, NULL, 'c' },
+						 { "rule", 1, NULL, 'r' },
+						 { 0 } };
+	struct output o = { .json = false };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "w:c:", options, NULL)) !=
+	       -1) {
+		if (option == 'j')
+			o.json = true;
+		else if (option == 'w')
+			o.path = optarg;
+		else if (option == 'r')
+			o.rule = optarg;
+		else if (option != 'c')
+			return cli_usage(command);
+		else if (read_count(optarg, &o.count) != CLI_OK)
+			return CLI_USAGE;
+	}
+	if (o.json && o.path)
+		return cli_usage(command);
+	return run(argv + optind, argc - optind, &o);
+}
