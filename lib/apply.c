@@ -178,26 +178,11 @@ static struct sl_generation_input input_of(const struct apply *a,
 	};
 }
 
-/* The slots of its new rules count nothing until it runs. */
-static int zero_counters(const struct apply *a, struct target *t)
-{
-	int err;
-
-	if (a->dry_run || !t->has_previous)
-		return 0;
-	err = sl_slots_zero(t->compiled, &t->previous);
-	return err ? sl_error_set(a->error, err, "%s: zero counters: %s",
-				  t->interface->name, strerror(-err)) :
-		     0;
-}
-
 static int load_target(const struct apply *a, struct target *t)
 {
 	struct sl_generation_input input = input_of(a, t);
 	int err = sl_generation_open(&input, &t->generation, a->error);
 
-	if (!err)
-		err = zero_counters(a, t);
 	if (err || t->interface->attach == SL_ATTACH_SHARED)
 		return err; /* libxdp loads it when it attaches it */
 	err = sl_generation_load(&t->generation, a->error);

@@ -343,6 +343,15 @@ static int compile(struct sl_compiler *c)
 	return err;
 }
 
+/* Counters for two generations' rules, in whole blocks. */
+static uint32_t slots_for(uint64_t rules_limit)
+{
+	uint32_t n = rules_limit > SL_RULES_DEFAULT ? (uint32_t)rules_limit :
+						      SL_RULES_DEFAULT;
+
+	return (2 * n + SL_RULE_BLOCK - 1) / SL_RULE_BLOCK * SL_RULE_BLOCK;
+}
+
 static size_t budget_of(const struct sl_config *config)
 {
 	uint64_t bytes = config->limits.tables_bytes;
@@ -377,9 +386,7 @@ int sl_compile(const struct sl_config *config, const char *interface,
 		return sl_error_set(error, -ENOMEM, "out of memory");
 	c.out->gen.magic = SL_ABI_MAGIC;
 	c.out->gen.abi_version = SL_ABI_VERSION;
-	c.out->n_slots = 2 * (config->limits.rules > SL_RULES_DEFAULT ?
-				      (uint32_t)config->limits.rules :
-				      SL_RULES_DEFAULT);
+	c.out->n_slots = slots_for(config->limits.rules);
 	c.out->gen.default_verdict = config->default_drop ? SL_VERDICT_DROP :
 							    SL_VERDICT_PASS;
 	err = select_rules(c.out, config, interface);

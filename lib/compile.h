@@ -18,9 +18,10 @@ struct sl_rule;
 /* One rule that applies to the interface, at its position. */
 struct sl_compiled_rule {
 	const struct sl_rule *rule; /* of the configuration */
-	struct sl_step step; /* slot and ifindex are the caller's to set */
-	uint32_t kind;	     /* SL_MATCH_* */
-	bool fresh;	     /* its slot was nobody's: it must be zeroed */
+	struct sl_step step;	/* slot and ifindex are the caller's to set */
+	uint32_t kind;		/* SL_MATCH_* */
+	bool fresh;		/* its slot was nobody's */
+	struct sl_counter base; /* what its slot had counted before */
 };
 
 /*

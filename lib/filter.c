@@ -58,7 +58,8 @@ static void take_map(struct sl_filter *filter, uint32_t id)
 				continue;
 			filter->map_fd[m] = fd;
 			if (m == SL_MAP_RULES)
-				filter->n_slots = info.max_entries;
+				filter->n_slots =
+					info.max_entries * SL_RULE_BLOCK;
 			return;
 		}
 	}

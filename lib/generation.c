@@ -145,7 +145,8 @@ static int size_maps(const struct sl_generation_input *input,
 					       log_bytes(&compiled->gen));
 	if (!err)
 		err = bpf_map__set_max_entries(find_map(g, SL_MAP_RULES),
-					       compiled->n_slots);
+					       compiled->n_slots /
+						       SL_RULE_BLOCK);
 	if (!err)
 		err = bpf_map__set_max_entries(find_map(g, SL_MAP_NAMES),
 					       compiled->n_slots);
@@ -264,6 +265,7 @@ static int fill_names(const struct sl_generation_input *input,
 		name->verdict = r->step.verdict;
 		name->flags = r->step.flags & SL_STEP_OBSERVE;
 		name->expires_ns = r->step.expires_ns;
+		name->base = r->base;
 	}
 	munmap(names, bytes);
 	return 0;

@@ -102,6 +102,22 @@ out:
 	return err;
 }
 
+int sl_rules_sum(const struct sl_filter *filter, struct sl_counter *sums)
+{
+	return read_sums(filter->map_fd[SL_MAP_RULES],
+			 filter->n_slots / SL_RULE_BLOCK,
+			 sizeof(struct sl_rule_block), sums);
+}
+
+/* What the rule has counted since it was given the slot. */
+static struct sl_counter since(struct sl_counter sum,
+			       const struct sl_counter *base)
+{
+	sum.packets -= base->packets;
+	sum.bytes -= base->bytes;
+	return sum;
+}
+
 static int compare_rules(const void *a, const void *b)
 {
 	const struct sl_rule_stats *x = a, *y = b;
@@ -119,14 +135,15 @@ static int read_rules(const struct sl_filter *filter, struct sl_stats *stats)
 	int err = sums && names && rules ? 0 : -ENOMEM;
 
 	if (!err)
-		err = read_sums(filter->map_fd[SL_MAP_RULES], filter->n_slots,
-				sizeof(*sums), sums);
+		err = sl_rules_sum(filter, sums);
 	if (!err)
 		err = sl_filter_names(filter, names);
 	for (uint32_t slot = 0; slot < room && !err; slot++)
 		if (names[slot].name[0])
-			rules[n++] = (struct sl_rule_stats){ names[slot], slot,
-							     sums[slot] };
+			rules[n++] = (struct sl_rule_stats){
+				names[slot], slot,
+				since(sums[slot], &names[slot].base)
+			};
 	free(sums);
 	free(names);
 	if (err) {

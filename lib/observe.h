@@ -38,6 +38,12 @@ const struct sl_counter *sl_totals_get(const struct sl_totals *totals,
 				       enum sl_reason reason,
 				       enum sl_verdict verdict);
 
+/*
+ * What each slot has counted since the map was made, filter->n_slots of them.
+ * 0 or -errno.
+ */
+int sl_rules_sum(const struct sl_filter *filter, struct sl_counter *sums);
+
 /* 0 and the caller frees with sl_stats_fini(), or -errno. */
 int sl_stats_read(const struct sl_filter *filter, struct sl_stats *stats);
 void sl_stats_fini(struct sl_stats *stats);

@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-
 #include "compile.h"
 #include "config.h"
 #include "filter.h"
+#include "observe.h"
 #include "symbol.h"
 
 struct slots {
 	struct sl_rule_name *names; /* of the running generation */
+	struct sl_counter *sums;    /* what each slot has counted so far */
 	uint32_t n_slots;
 	struct sl_symbols by_name;
 	uint32_t next; /* no slot below is free */
@@ -51,6 +51,8 @@ static int assign(struct slots *slots, struct sl_compiled *compiled)
 		r->step.slot = r->fresh ? take_free(slots) : (uint32_t)found;
 		if (r->step.slot == SL_SLOT_NONE)
 			return -ENOSPC;
+		r->base = r->fresh ? slots->sums[r->step.slot] :
+				     slots->names[r->step.slot].base;
 		if (r->step.expires_ns)
 			r->step.expires_ns = r->rule->deadline_ns;
 	}
@@ -65,9 +67,12 @@ int sl_slots_assign(struct sl_compiled *compiled,
 	int err = 0;
 
 	slots.names = calloc(slots.n_slots + 1, sizeof(*slots.names));
-	if (!slots.names)
-		return -ENOMEM;
-	if (previous && previous->map_fd[SL_MAP_NAMES] >= 0)
+	slots.sums = calloc(slots.n_slots + 1, sizeof(*slots.sums));
+	if (!slots.names || !slots.sums)
+		err = -ENOMEM;
+	if (!err && previous)
+		err = sl_rules_sum(previous, slots.sums);
+	if (!err && previous && previous->map_fd[SL_MAP_NAMES] >= 0)
 		err = read_names(&slots, previous);
 	if (!err)
 		err = assign(&slots, compiled);
@@ -75,28 +80,6 @@ int sl_slots_assign(struct sl_compiled *compiled,
 		compiled->n_slots = slots.n_slots;
 	sl_symbols_fini(&slots.by_name);
 	free(slots.names);
-	return err;
-}
-
-int sl_slots_zero(const struct sl_compiled *compiled,
-		  const struct sl_filter *previous)
-{
-	int err = 0, cpus = sl_cpus_possible();
-	struct sl_counter *zeroes;
-
-	if (cpus < 0)
-		return cpus;
-	zeroes = calloc((size_t)cpus, sizeof(*zeroes));
-	if (!zeroes)
-		return -ENOMEM;
-	for (size_t i = 0; i < compiled->n_rules && !err; i++) {
-		const struct sl_compiled_rule *r = &compiled->rules[i];
-
-		if (r->fresh &&
-		    bpf_map_update_elem(previous->map_fd[SL_MAP_RULES],
-					&r->step.slot, zeroes, BPF_ANY) < 0)
-			err = -errno;
-	}
-	free(zeroes);
+	free(slots.sums);
 	return err;
 }

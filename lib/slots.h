@@ -19,8 +19,4 @@ struct sl_filter;
 int sl_slots_assign(struct sl_compiled *compiled,
 		    const struct sl_filter *previous);
 
-/* Zeroes the slots that are new, before the generation counts. 0 or -errno. */
-int sl_slots_zero(const struct sl_compiled *compiled,
-		  const struct sl_filter *previous);
-
 #endif /* SLUICE_SLOTS_H */

@@ -30,10 +30,13 @@ static __always_inline void count_port(const struct sl_packet *p, __u32 bytes)
 /* How many packets this CPU has counted for the rule so far. */
 static __always_inline __u64 count_rule(__u32 slot, __u32 bytes)
 {
-	struct sl_counter *rule = bpf_map_lookup_elem(&sl_rules, &slot);
+	__u32 key = slot / SL_RULE_BLOCK;
+	struct sl_rule_block *block = bpf_map_lookup_elem(&sl_rules, &key);
+	struct sl_counter *rule;
 
-	if (!rule)
+	if (!block)
 		return 0;
+	rule = &block->rule[slot % SL_RULE_BLOCK];
 	count(rule, bytes);
 	return rule->packets;
 }

@@ -25,9 +25,9 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SL_SLOTS_DEFAULT);
+	__uint(max_entries, SL_SLOTS_DEFAULT / SL_RULE_BLOCK);
 	__type(key, __u32);
-	__type(value, struct sl_counter);
+	__type(value, struct sl_rule_block);
 } sl_rules SEC(".maps");
 
 /* The name that libxdp and DPDK's net_af_xdp look for. */

@@ -97,7 +97,10 @@ struct search {
 static __always_inline void search_begin(struct search *s, __u32 frame_bytes,
 					 bool dry)
 {
-	__builtin_memset(s, 0, __builtin_offsetof(struct search, logs));
+	s->live_src = s->live_dst = 0;
+	if (!(sl_gen.flags & SL_GEN_STEPS))
+		return; /* what follows is for steps */
+	s->limited = 0;
 	s->frame_bytes = frame_bytes;
 	s->dry = dry;
 	if (sl_gen.flags & SL_GEN_LOGS)

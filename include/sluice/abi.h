@@ -10,7 +10,7 @@
  *   name        kind           key            value             life
  *   sl_totals   PERCPU_ARRAY   0              sl_totals         interface
  *   sl_ports    PERCPU_ARRAY   block          sl_port_block     interface
- *   sl_rules    PERCPU_ARRAY   rule slot      sl_counter        interface
+ *   sl_rules    PERCPU_ARRAY   slot / 1024    sl_rule_block     interface
  *   xsks_map    XSKMAP         RX queue       AF_XDP socket     interface
  *   sl_log      RINGBUF                       sl_log_record     interface
  *   sl_names    ARRAY, mmap    rule slot      sl_rule_name      generation
@@ -130,6 +130,16 @@ struct sl_port_block {
 	struct sl_counter port[SL_PORT_BLOCK];
 };
 
+/*
+ * Rules are counted in blocks, too: a per-CPU array finds each of its values
+ * through a pointer, which would be one more cache miss a packet.
+ */
+#define SL_RULE_BLOCK 1024
+
+struct sl_rule_block {
+	struct sl_counter rule[SL_RULE_BLOCK];
+};
+
 /* Who the rule slot belongs to in this generation; name[0] == 0: nobody. */
 struct sl_rule_name {
 	char name[SL_NAME_BYTES];
@@ -139,6 +149,8 @@ struct sl_rule_name {
 	__u8 flags;	/* SL_STEP_OBSERVE */
 	__u8 pad;
 	__u64 expires_ns; /* CLOCK_MONOTONIC; 0: never */
+	/* What the slot had counted, on all CPUs, when the rule was given it. */
+	struct sl_counter base;
 };
 
 /*
@@ -430,7 +442,8 @@ SL_ASSERT_SIZE(struct sl_counter, 16);
 SL_ASSERT_SIZE(struct sl_verdict_counters, 16 * SL_VERDICT_COUNT);
 SL_ASSERT_SIZE(struct sl_totals, 32 + 16 * SL_VERDICT_COUNT * SL_REASON_COUNT);
 SL_ASSERT_SIZE(struct sl_port_block, 4096);
-SL_ASSERT_SIZE(struct sl_rule_name, 80);
+SL_ASSERT_SIZE(struct sl_rule_name, 96);
+SL_ASSERT_SIZE(struct sl_rule_block, 16384); /* 32 KiB is what a CPU may have */
 SL_ASSERT_SIZE(struct sl_probe, 32);
 SL_ASSERT_SIZE(struct sl_log_record, 56 + SL_LOG_HEAD);
 SL_ASSERT_SIZE(struct sl_trie_node, 40);
