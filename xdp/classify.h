@@ -255,11 +255,12 @@ static __always_inline bool sl_class(const struct sl_tables *t,
 
 /*
  * One field's part in the key. *group is the class of the group so far; the
- * field that ends the group adds it to *key.
+ * field that ends the group adds it to a word of the key.
  */
 static __always_inline bool sl_fold(const struct sl_tables *t,
 				    const struct sl_packet *p, int field,
-				    bool live, __u32 *group, struct sl_key *key)
+				    bool live, __u32 *group, __u64 *low,
+				    __u64 *high)
 {
 	const volatile struct sl_gen_field *f = &t->gen->field[field];
 	__u32 c = 0;
@@ -275,10 +276,12 @@ static __always_inline bool sl_fold(const struct sl_tables *t,
 	*group = c;
 	if (!f->weight)
 		return true;
-	if (f->word)
-		key->word[1] += c * f->weight;
-	else
-		key->word[0] += c * f->weight;
+	if (!f->word) {
+		*low += c * f->weight;
+		SL_KEEP(*low); /* two branches, not one indexed store */
+	} else {
+		*high += c * f->weight;
+	}
 	return true;
 }
 
@@ -286,13 +289,14 @@ static __always_inline bool sl_locate(const struct sl_tables *t,
 				      const struct sl_packet *p, bool live,
 				      struct sl_key *key)
 {
+	__u64 low = 0, high = 0;
 	__u32 group = 0;
 
-	*key = (struct sl_key){ { 0 } };
 #pragma GCC unroll 16
 	for (int field = 0; field < SL_FIELD_COUNT; field++)
-		if (!sl_fold(t, p, field, live, &group, key))
+		if (!sl_fold(t, p, field, live, &group, &low, &high))
 			return false;
+	*key = (struct sl_key){ { low, high } };
 	return true;
 }
 
