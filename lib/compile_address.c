@@ -79,7 +79,7 @@ int sl_compile_address(struct sl_compiler *c, enum sl_field field,
 	size_t n = 0;
 	int err;
 
-	conditions = calloc(c->out->n_rules, sizeof(*conditions));
+	conditions = calloc(c->out->n_rules + 1, sizeof(*conditions));
 	if (!conditions)
 		return -ENOMEM;
 	for (size_t i = 0; i < c->out->n_rules; i++)

@@ -65,7 +65,7 @@ int sl_compile_mac(struct sl_compiler *c, enum sl_field field,
 		if (sl_rule_asks(c->out->rules[i].rule, field))
 			n_macs += match_of(c->out->rules[i].rule, field)
 					  ->set->n_macs;
-	conditions = calloc(c->out->n_rules, sizeof(*conditions));
+	conditions = calloc(c->out->n_rules + 1, sizeof(*conditions));
 	next = prefixes = calloc(n_macs + 1, sizeof(*prefixes));
 	if (!conditions || !prefixes || none < 0)
 		goto out;

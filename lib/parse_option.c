@@ -8,7 +8,7 @@
 #include "quantity.h"
 
 #define LENGTH_MAX 65535 /* SL_LENGTH_MAX: no frame here carries more */
-#define FLAGS_TEXT 128		/* all eight names, twice, have 63 bytes */
+#define FLAGS_TEXT 128	 /* all eight names, twice, have 63 bytes */
 #define EXPIRES_MAX_NS (UINT64_C(36500) * 86400 * 1000000000)
 
 #define BIT(option) ((unsigned)__builtin_ctz(option))

@@ -171,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	check_effective(config);
 	check_round_trip(config, 0);
-	check_round_trip(config, SL_PRINT_EXPAND);
+	check_round_trip(config, SL_PRINT_EXPAND | SL_PRINT_LIVE);
 	sl_config_free(config);
 	return 0;
 }

@@ -12,10 +12,10 @@ from traffic import (BITS, EDGE_DSCPS, EDGE_FLAGS, EDGE_ICMP, EDGE_PORTS, EDGE_V
 LENGTHS = {4: (0, 1, 4, 8, 9, 12, 15, 16, 17, 20, 24, 28, 31, 32),
            6: (0, 1, 3, 7, 16, 32, 47, 48, 56, 63, 64, 65, 96, 120, 127, 128)}
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
-GOES_ON = ("count",)
+GOES_ON = ("count", "log", "log sample 100")
 # Of IP packets, those that cannot be among them.
 EDGE_SIZES = (0, 19, 20, 21, 27, 28, 39, 40, 41, 60, 64, 127, 128, 255, 256, 576, 1279, 1280, 1500,
-              1501, 65535, 65536, 65575)
+              1501, 65534, 65535)
 
 
 def seed():

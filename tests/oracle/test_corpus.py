@@ -87,7 +87,7 @@ rule seen    count
 rule synack  pass tcp flags syn,ack/syn,ack
 rule syn     drop tcp flags syn/syn,ack,fin,rst length 40-60
 rule reset   bounce tcp flags rst/rst
-rule would   drop observe length 0-65575
+rule would   drop observe length 0-65535
 rule push    pass tcp flags psh,ack/0xff length 0-200
 rule closing redirect %s tcp flags 0x11/0x13
 rule echo    pass icmp icmp-type 8 code 0
@@ -102,7 +102,7 @@ rule arp     pass ethertype 0x0806 mac dst not @all
 rule arps    drop ethertype 0x0806
 rule inner   pass inner-vlan 100
 rule qinq    drop vlan 1 ethertype 0x800
-rule big     pass udp length 1200-65575
+rule big     pass udp length 1200-65535
 rule small   drop udp length 28-99
 rule mpls    drop ethertype 0x8847
 rule first   pass ethertype 0x88cc band 0

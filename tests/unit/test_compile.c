@@ -387,8 +387,7 @@ static bool numbers_hold(const struct sl_options *o, const struct sl_packet *p)
 		(p->flags < SL_FLAGS_NONE &&
 		 (p->flags & o->flags_mask) == o->flags_value)) &&
 	       (!(w & SL_OPT_DSCP) || p->dscp == o->dscp) &&
-	       (!(w & SL_OPT_ETHERTYPE) ||
-		p->ethertype == o->ethertype) &&
+	       (!(w & SL_OPT_ETHERTYPE) || p->ethertype == o->ethertype) &&
 	       (!(w & SL_OPT_LENGTH) ||
 		(p->length <= SL_LENGTH_MAX && p->length >= o->length_low &&
 		 p->length <= o->length_high)) &&
