@@ -40,6 +40,7 @@ BPF_SRC := $(wildcard xdp/*.bpf.c bench/gen/*.bpf.c bench/classify/*.bpf.c \
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 
 BPF_OBJ := $(addprefix $(BUILD)/,$(notdir $(BPF_SRC:.c=.o)))
+EXT_OBJ := $(patsubst config/ext/%.c,$(BUILD)/ext/%.o,$(wildcard config/ext/*.bpf.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 
 PROGRAMS := $(if $(CLI_SRC),$(BUILD)/sluice) $(if $(FWD_SRC),$(BUILD)/sluice-fwd) \
@@ -48,11 +49,15 @@ BENCH := $(if $(MIX_SRC),$(BUILD)/classify-run) \
 	$(if $(LIMIT_SRC),$(BUILD)/limit-run)
 
 .PHONY: all
-all: $(BPF_OBJ) $(PROGRAMS) $(BENCH)
+all: $(BPF_OBJ) $(EXT_OBJ) $(PROGRAMS) $(BENCH)
 
 $(BUILD)/%.bpf.o: xdp/%.bpf.c $(wildcard xdp/*.h include/sluice/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/ext/%.bpf.o: config/ext/%.bpf.c xdp/extension.h $(wildcard include/sluice/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -DSLUICE_TREE -c $< -o $@
 
 $(BUILD)/%.bpf.o: bench/gen/%.bpf.c $(wildcard bench/gen/*.h)
 	@mkdir -p $(@D)
@@ -185,9 +190,12 @@ golden-update: all
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/sluice \
-		$(DESTDIR)$(PREFIX)/share/doc/sluice $(DESTDIR)/etc/sluice
+		$(DESTDIR)$(PREFIX)/include/sluice $(DESTDIR)/etc/sluice \
+		$(DESTDIR)$(PREFIX)/share/doc/sluice/ext
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(BUILD)/sluice.bpf.o $(DESTDIR)$(PREFIX)/lib/sluice
+	install -m 644 include/sluice/*.h xdp/extension.h $(DESTDIR)$(PREFIX)/include/sluice
+	install -m 644 config/ext/*.bpf.c $(DESTDIR)$(PREFIX)/share/doc/sluice/ext
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sluice
 	[ -e $(DESTDIR)/etc/sluice/sluice.conf ] || \
 		install -m 644 config/sluice.conf $(DESTDIR)/etc/sluice

@@ -32,6 +32,7 @@ int cli_apply(const struct cli_command *command, int argc, char **argv);
 int cli_check(const struct cli_command *command, int argc, char **argv);
 int cli_down(const struct cli_command *command, int argc, char **argv);
 int cli_explain(const struct cli_command *command, int argc, char **argv);
+int cli_ext(const struct cli_command *command, int argc, char **argv);
 int cli_log(const struct cli_command *command, int argc, char **argv);
 int cli_ports(const struct cli_command *command, int argc, char **argv);
 int cli_rule(const struct cli_command *command, int argc, char **argv);

@@ -96,7 +96,8 @@ int cli_down(const struct cli_command *command, int argc, char **argv)
 						 { 0 } };
 	struct sl_error error = { "" };
 	json_t *detached = NULL;
-	int option, status, lock;
+	struct sl_lock lock;
+	int option, status;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option != 'j')
@@ -104,16 +105,16 @@ int cli_down(const struct cli_command *command, int argc, char **argv)
 		if (!detached)
 			detached = json_array();
 	}
-	lock = sl_lock_take(&error);
-	if (lock < 0) {
+	status = sl_lock_take(&lock, &error);
+	if (status) {
 		json_decref(detached);
-		return cli_fail(lock, error.text);
+		return cli_fail(status, error.text);
 	}
 	status = argc > optind ?
 			 down_named(argv + optind, argc - optind, detached) :
 			 down_all(detached);
 	sl_attachment_sweep();
-	close(lock);
+	sl_lock_release(&lock);
 	if (detached) {
 		int printed = cli_print_json(
 			json_pack("{s:o}", "detached", detached));

@@ -36,6 +36,12 @@ static const struct cli_command commands[] = {
 	  "add [-i IFACE] RULE... | del [-i IFACE] NAME... | list [IFACE] "
 	  "[--owner WORD], each [--json]",
 	  "rules that come and go while a configuration runs", cli_rule },
+	{ "ext",
+	  "load [-i IFACE] SLOT PROG.bpf.o | unload [-i IFACE] SLOT | list "
+	  "[IFACE], each [--json]",
+	  "your own BPF programs before and after the rules; SLOT is `before "
+	  "N` or `after N`",
+	  cli_ext },
 	{ "explain", "IFACE FILE.pcap|- [--json]",
 	  "what the loaded filter would do with each packet, and why",
 	  cli_explain },

@@ -289,17 +289,18 @@ static const struct action *find_action(const char *name, bool prefixes)
 static int run(const struct action *action, struct job *job)
 {
 	struct sl_error error = { "" };
-	int status, lock = sl_lock_take(&error);
+	struct sl_lock lock;
+	int status = sl_lock_take(&lock, &error);
 
-	if (lock < 0)
-		return cli_fail(lock, error.text);
+	if (status)
+		return cli_fail(status, error.text);
 	status = find_places(job);
 	if (status == CLI_OK)
 		status = action->run(job);
 	for (size_t i = 0; i < job->n_places; i++)
 		sl_live_close(&job->places[i].live);
 	free(job->places);
-	close(lock);
+	sl_lock_release(&lock);
 	return status;
 }
 

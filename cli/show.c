@@ -10,7 +10,9 @@
 #include "cli.h"
 #include "filters.h"
 #include "lib/config.h"
+#include "lib/error.h"
 #include "lib/live_text.h"
+#include "lib/lock.h"
 
 /* Shows the whole language, also what this version does not carry out. */
 static int show_file(const char *path, bool json)
@@ -94,25 +96,59 @@ static int show_json(char **texts, const struct cli_filters *filters)
 	return cli_print_json(json_pack("{s:o}", "interfaces", list));
 }
 
+/* What is there to read must be read: half a configuration is none. */
+static int read_texts(const struct cli_filters *filters, char **texts)
+{
+	for (size_t i = 0; i < filters->n_items; i++) {
+		const struct cli_filter *f = &filters->items[i];
+		char message[128];
+
+		texts[i] = sl_live_text(&f->filter);
+		if (texts[i] || f->filter.map_fd[SL_MAP_TEXT] < 0)
+			continue;
+		snprintf(message, sizeof(message),
+			 "%s: its configuration or live sets cannot be read; "
+			 "`sluice apply` makes them anew",
+			 f->attachment.interface);
+		return cli_fail(-EIO, message);
+	}
+	return CLI_OK;
+}
+
+static int show_filters(const struct cli_filters *filters, bool json)
+{
+	char **texts = calloc(filters->n_items + 1, sizeof(*texts));
+	int status;
+
+	if (!texts)
+		return cli_fail(-ENOMEM, "out of memory");
+	status = read_texts(filters, texts);
+	if (status == CLI_OK)
+		status = json ? show_json(texts, filters) :
+				show_texts(texts, filters);
+	else
+		for (size_t i = 0; i < filters->n_items; i++)
+			free(texts[i]);
+	free(texts);
+	return status;
+}
+
+/* Under the lock: live sets are not read while somebody changes them. */
 static int show_loaded(bool json)
 {
 	struct cli_filters filters;
-	char **texts;
-	int status = cli_filters_open(NULL, 0, 0, &filters);
+	struct sl_error error;
+	struct sl_lock lock;
+	int status = sl_lock_take(&lock, &error);
 
-	if (status != CLI_OK)
-		return status;
-	texts = calloc(filters.n_items + 1, sizeof(*texts));
-	if (!texts) {
+	if (status)
+		return cli_fail(status, error.text);
+	status = cli_filters_open(NULL, 0, 0, &filters);
+	if (status == CLI_OK) {
+		status = show_filters(&filters, json);
 		cli_filters_close(&filters);
-		return cli_fail(-ENOMEM, "out of memory");
 	}
-	for (size_t i = 0; i < filters.n_items; i++)
-		texts[i] = sl_live_text(&filters.items[i].filter);
-	status = json ? show_json(texts, &filters) :
-			show_texts(texts, &filters);
-	free(texts);
-	cli_filters_close(&filters);
+	sl_lock_release(&lock);
 	return status;
 }
 

@@ -8,8 +8,8 @@
  * The previous generation is kept open by descriptor until the end, so it can
  * be put back even though the kernel's only other reference was the device.
  *
- * The time of a rule that `expires` begins when all is compiled: loading and
- * swapping count, and all interfaces have the same deadline.
+ * A rule that `expires` begins when all is compiled: loading and swapping count,
+ * and all interfaces have the same deadline.
  */
 #include "apply.h"
 
@@ -27,7 +27,9 @@
 #include "clock.h"
 #include "compile.h"
 #include "config.h"
+#include "devices.h"
 #include "error.h"
+#include "extension.h"
 #include "filter.h"
 #include "generation.h"
 #include "limit_maps.h"
@@ -46,6 +48,7 @@ struct target {
 	bool has_previous;
 	struct sl_compiled *compiled;
 	struct sl_generation generation;
+	struct sl_extensions ext;
 	bool was_generic; /* the mode to go back to */
 	bool swapped;
 	uint64_t compile_ns, load_ns, swap_ns;
@@ -60,6 +63,7 @@ struct apply {
 	struct sl_live_shape live;
 	int live_fd;	 /* -1: no live set */
 	bool rules_only; /* what else is in the configuration runs already */
+	const struct sl_extension_change *extension; /* but for this */
 	bool dry_run;
 	struct sl_error *error;
 };
@@ -68,14 +72,11 @@ static int print_text(struct apply *a)
 {
 	size_t bytes;
 	FILE *out = open_memstream(&a->text, &bytes);
-	int err;
+	bool done = out && !sl_config_print(a->config, SL_PRINT_EXPAND, out);
 
-	if (!out)
-		return sl_error_set(a->error, -ENOMEM, "out of memory");
-	err = sl_config_print(a->config, SL_PRINT_EXPAND, out);
-	if (fclose(out) != 0 || err)
-		return sl_error_set(a->error, -ENOMEM, "out of memory");
-	return 0;
+	if (out && fclose(out) == 0 && done)
+		return 0;
+	return sl_error_set(a->error, -ENOMEM, "out of memory");
 }
 
 /* Somebody else's program: say whose, and how to go on. */
@@ -128,31 +129,12 @@ static int open_target(struct target *t, struct sl_error *error)
 	return 0;
 }
 
-static int resolve_devices(struct target *t, struct sl_error *error)
-{
-	for (size_t i = 0; i < t->compiled->n_rules; i++) {
-		struct sl_compiled_rule *r = &t->compiled->rules[i];
-
-		if (r->rule->verdict.action != SL_ACTION_REDIRECT)
-			continue;
-		r->step.ifindex = if_nametoindex(r->rule->verdict.device);
-		if (!r->step.ifindex)
-			return sl_error_set(error, -ENODEV,
-					    "%s: rule \"%s\": redirect %s: no "
-					    "such interface; `ip link` lists "
-					    "those there are",
-					    t->interface->name, r->rule->name,
-					    r->rule->verdict.device);
-	}
-	return 0;
-}
-
 static int compile_target(struct apply *a, struct target *t)
 {
-	int err = sl_compile(a->config, t->interface->name, &t->compiled,
-			     a->error);
+	const char *name = t->interface->name;
+	int err = sl_compile(a->config, name, &t->compiled, a->error);
 
-	return err ? err : resolve_devices(t, a->error);
+	return err ? err : sl_devices_resolve(t->compiled, name, a->error);
 }
 
 /* Without a link of its own the filter must say that we attached it. */
@@ -175,19 +157,40 @@ static struct sl_generation_input input_of(const struct apply *a,
 		.live_fd = a->live_fd,
 		.frags = t->interface->frags,
 		.netlink = by_netlink(a, t),
+		.extensions = t->ext.used,
+	};
+}
+
+static struct sl_extensions_input extensions_of(const struct apply *a,
+						const struct target *t)
+{
+	return (struct sl_extensions_input){
+		.config = a->config,
+		.interface = t->interface,
+		.previous = t->has_previous ? &t->previous : NULL,
+		.linked = t->attachment.how != SL_ATTACHED_NETLINK &&
+			  !by_netlink(a, t),
+		.rules_only = a->rules_only,
+		.change = a->extension,
 	};
 }
 
 static int load_target(const struct apply *a, struct target *t)
 {
+	struct sl_extensions_input extensions = extensions_of(a, t);
+	int err = sl_extensions_plan(&extensions, &t->ext, a->error);
 	struct sl_generation_input input = input_of(a, t);
-	int err = sl_generation_open(&input, &t->generation, a->error);
 
+	if (!err)
+		err = sl_generation_open(&input, &t->generation, a->error);
 	if (err || t->interface->attach == SL_ATTACH_SHARED)
 		return err; /* libxdp loads it when it attaches it */
 	err = sl_generation_load(&t->generation, a->error);
 	if (!err)
 		err = sl_generation_bind(&input, &t->generation, a->error);
+	if (!err)
+		err = sl_extensions_load(&extensions, &t->ext, &t->generation,
+					 a->error);
 	return err;
 }
 
@@ -227,21 +230,6 @@ static int swap_shared(const struct apply *a, struct target *t)
 	return err;
 }
 
-static int swap_target(const struct apply *a, struct target *t)
-{
-	int err;
-
-	if (t->interface->attach == SL_ATTACH_SHARED)
-		err = swap_shared(a, t);
-	else
-		err = sl_attachment_set(&t->attachment, t->generation.prog_fd,
-					t->has_previous ? t->previous.prog_fd :
-							  -1,
-					t->interface->mode, a->error);
-	t->swapped = !err;
-	return err;
-}
-
 /*
  * Back to what ran before; there is nobody left to tell if that fails too. Under
  * a dispatcher the previous generation has left and cannot join again, so
@@ -252,12 +240,46 @@ static void undo_target(struct target *t)
 	enum sl_mode mode = t->was_generic ? SL_MODE_GENERIC : SL_MODE_NATIVE;
 	struct sl_error ignored;
 
-	if (!t->has_previous)
+	sl_extensions_undo(&t->ext, &t->generation);
+	if (!t->has_previous) {
 		sl_attachment_remove(&t->attachment, t->generation.prog_fd,
 				     &ignored);
-	else if (t->interface->attach != SL_ATTACH_SHARED)
+	} else if (t->interface->attach != SL_ATTACH_SHARED) {
 		sl_attachment_set(&t->attachment, t->previous.prog_fd,
 				  t->generation.prog_fd, mode, &ignored);
+		sl_chain_pin(t->attachment.ifindex,
+			     t->previous.map_fd[SL_MAP_EXT]);
+	}
+}
+
+/* The extensions first, so that no packet enters the new one without them. */
+static int swap_exclusive(const struct apply *a, struct target *t)
+{
+	int err = sl_extensions_install(&t->ext, &t->generation, a->error);
+
+	if (!err)
+		err = sl_attachment_set(&t->attachment, t->generation.prog_fd,
+					t->has_previous ? t->previous.prog_fd :
+							  -1,
+					t->interface->mode, a->error);
+	if (err) {
+		sl_extensions_undo(&t->ext, &t->generation);
+		return err;
+	}
+	err = sl_extensions_pin(&t->ext, &t->generation, &t->attachment,
+				a->error);
+	if (err)
+		undo_target(t);
+	return err;
+}
+
+static int swap_target(const struct apply *a, struct target *t)
+{
+	bool shared = t->interface->attach == SL_ATTACH_SHARED;
+	int err = shared ? swap_shared(a, t) : swap_exclusive(a, t);
+
+	t->swapped = !err;
+	return err;
 }
 
 static int swap_all(const struct apply *a)
@@ -302,16 +324,36 @@ static int make_live(struct apply *a)
 	return a->live_fd < 0 ? a->live_fd : 0;
 }
 
-/* A dry run leaves the running limiters alone. */
+/* The filter whose limiters go on: none for a dry run, or if others use them. */
+static int find_limits(const struct apply *a, const struct sl_filter **running)
+{
+	int *ifindexes = calloc(a->n_targets + 1, sizeof(*ifindexes));
+	const struct sl_filter *found = NULL;
+	int elsewhere = 0;
+
+	if (!ifindexes)
+		return sl_error_set(a->error, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < a->n_targets; i++) {
+		ifindexes[i] = a->targets[i].attachment.ifindex;
+		if (!found && a->targets[i].has_previous && !a->dry_run)
+			found = &a->targets[i].previous;
+	}
+	if (found)
+		elsewhere = sl_limit_maps_elsewhere(found, ifindexes,
+						    a->n_targets, a->error);
+	free(ifindexes);
+	*running = elsewhere ? NULL : found;
+	return elsewhere < 0 ? elsewhere : 0;
+}
+
 static int make_limits(struct apply *a)
 {
 	const struct sl_filter *running = NULL;
-	int err;
+	int err = find_limits(a, &running);
 
-	for (size_t i = 0; i < a->n_targets && !running && !a->dry_run; i++)
-		if (a->targets[i].has_previous)
-			running = &a->targets[i].previous;
-	err = sl_limit_maps_open(a->config, running, &a->limits, a->error);
+	if (!err)
+		err = sl_limit_maps_open(a->config, running, &a->limits,
+					 a->error);
 	for (size_t i = 0; i < a->n_targets && !err; i++)
 		sl_limit_maps_assign(&a->limits, a->targets[i].compiled);
 	return err;
@@ -383,6 +425,7 @@ static void report(const struct apply *a, struct sl_applied *applied)
 
 static void close_target(struct target *t)
 {
+	sl_extensions_fini(&t->ext);
 	sl_generation_close(&t->generation);
 	sl_compiled_free(t->compiled);
 	if (t->has_previous)
@@ -407,6 +450,7 @@ static int apply(struct apply *a, const bool *skip, struct sl_applied *applied)
 		t->interface = &config->interfaces[i];
 		t->attachment.link_fd = -1;
 		t->generation.prog_fd = -1;
+		sl_extensions_init(&t->ext);
 		a->n_targets++;
 	}
 	err = run(a);
@@ -429,25 +473,28 @@ int sl_apply(struct sl_config *config, bool dry_run, struct sl_applied *applied,
 			   .live_fd = -1,
 			   .dry_run = dry_run,
 			   .error = error };
-	int err, lock = sl_lock_take(error);
+	struct sl_lock lock;
+	int err = sl_lock_take(&lock, error);
 
-	if (lock < 0)
-		return lock;
+	if (err)
+		return err;
 	err = sl_carry(config, error);
 	if (!err)
 		err = apply(&a, NULL, applied);
 	if (!dry_run)
 		sl_attachment_sweep();
-	close(lock);
+	sl_lock_release(&lock);
 	return err;
 }
 
 int sl_apply_rules(struct sl_config *config, const bool *skip,
+		   const struct sl_extension_change *extension,
 		   struct sl_applied *applied, struct sl_error *error)
 {
 	struct apply a = { .config = config,
 			   .live_fd = -1,
 			   .rules_only = true,
+			   .extension = extension,
 			   .error = error };
 
 	return apply(&a, skip, applied);

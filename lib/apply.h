@@ -12,6 +12,7 @@
 
 struct sl_config;
 struct sl_error;
+struct sl_extension_change;
 
 /* What became of one interface. */
 struct sl_applied {
@@ -52,9 +53,11 @@ int sl_apply(struct sl_config *config, bool dry_run, struct sl_applied *applied,
 /*
  * The same for a caller that holds the lock (lock.h): the rules are those of
  * the configuration, no other is added, and interfaces for which skip[i] are
- * left alone. `applied` tells of the others, in order.
+ * left alone. Extensions stay as they are, but for the change (or NULL).
+ * `applied` tells of the others, in order.
  */
 int sl_apply_rules(struct sl_config *config, const bool *skip,
+		   const struct sl_extension_change *extension,
 		   struct sl_applied *applied, struct sl_error *error);
 
 #endif /* SLUICE_APPLY_H */

@@ -69,6 +69,10 @@ static int64_t add_node(struct builder *b, uint32_t block, unsigned bits)
 
 	if (offset < 0)
 		return offset;
+	/* What small entries reach is what the lookup masks with. */
+	if (entry == sizeof(uint16_t) &&
+	    (size_t)offset - b->nodes + (entry << index_bits) > SL_ARRAY4_BYTES)
+		return -EFBIG;
 	/* NOLINTNEXTLINE(misc-no-recursion): four levels */
 	err = fill(b, (size_t)offset, block, bits, index_bits);
 	if (err)

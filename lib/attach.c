@@ -89,6 +89,16 @@ static void find_link(struct sl_attachment *a)
 	close(fd);
 }
 
+/* A link, and the extensions that its filter had. */
+static int unpin(const char *link)
+{
+	char chain[PATH_MAX + sizeof(SL_PIN_CHAIN)];
+
+	snprintf(chain, sizeof(chain), "%s" SL_PIN_CHAIN, link);
+	unlink(chain);
+	return unlink(link);
+}
+
 /* Unpins the dead links of one network namespace's directory. */
 static void sweep_directory(const char *directory)
 {
@@ -106,7 +116,7 @@ static void sweep_directory(const char *directory)
 		if (fd < 0)
 			continue;
 		if (is_dead_link(fd))
-			unlink(path);
+			unpin(path);
 		close(fd);
 	}
 	closedir(pins);
@@ -246,7 +256,7 @@ static int pin_link(struct sl_attachment *a, int fd)
 	old = bpf_obj_get(path);
 	if (old >= 0) {
 		if (is_dead_link(old))
-			unlink(path);
+			unpin(path);
 		close(old);
 	}
 	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
@@ -462,7 +472,7 @@ int sl_attachment_remove(struct sl_attachment *attachment, int old_prog_fd,
 	} else if (attachment->how == SL_ATTACHED_LINK) {
 		err = sl_pins_link(attachment->ifindex, path, sizeof(path));
 		if (err || bpf_link_detach(attachment->link_fd) < 0 ||
-		    unlink(path) < 0)
+		    unpin(path) < 0)
 			return sl_error_set(error, err ? err : -errno,
 					    "%s: detach: %s",
 					    attachment->interface,

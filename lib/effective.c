@@ -80,8 +80,6 @@ int sl_config_check_effective(const struct sl_config *config,
 			       config->interfaces[i].name, "count source-port");
 	for (size_t i = 0; i < config->n_sets; i++)
 		check_set(&c, config->sets[i]);
-	for (size_t i = 0; i < config->n_extensions; i++)
-		refuse(&c, config->extensions[i].pos, "", NULL, "extension");
 	for (size_t i = 0; i < config->n_rules; i++)
 		check_rule(&c, &config->rules[i]);
 	check_forwarder(&c, &config->forwarder);

@@ -31,6 +31,8 @@ static const char *const map_names[SL_MAP_COUNT] = {
 	[SL_MAP_NAMES] = "sl_names",
 	[SL_MAP_TEXT] = "sl_text",
 	[SL_MAP_LOG] = "sl_log",
+	[SL_MAP_EXT] = "sl_ext",
+	[SL_MAP_EXT_STATE] = "sl_ext_state",
 };
 
 const char *sl_filter_map_name(enum sl_filter_map map)
@@ -75,7 +77,8 @@ static int take_maps(struct sl_filter *filter)
 
 	if (bpf_obj_get_info_by_fd(filter->prog_fd, &info, &length) < 0)
 		return -errno;
-	filter->frags = strcmp(info.name, SL_PROGRAM_FRAGS) == 0;
+	filter->frags = strcmp(info.name, SL_PROGRAM_FRAGS) == 0 ||
+			strcmp(info.name, SL_PROGRAM_EXT_FRAGS) == 0;
 	for (uint32_t i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++)
 		take_map(filter, ids[i]);
 	return 0;

@@ -30,6 +30,8 @@ enum sl_filter_map {
 	SL_MAP_GEN,
 	SL_MAP_NAMES, /* only where Sluice loaded a configuration */
 	SL_MAP_TEXT,  /* likewise */
+	SL_MAP_EXT,   /* only with extensions */
+	SL_MAP_EXT_STATE,
 	SL_MAP_COUNT
 };
 

@@ -41,12 +41,46 @@ static int map_fd(const struct sl_generation *g, enum sl_filter_map map)
 	return bpf_map__fd(find_map(g, map));
 }
 
+/* The programs of the flavour: without extensions the entry, else three. */
+static struct bpf_program **chosen(const struct sl_generation_input *input,
+				   const char *name, struct sl_generation *g)
+{
+	const struct {
+		const char *name;
+		struct bpf_program **program;
+	} wanted[] = {
+		{ input->frags ? SL_PROGRAM_EXT_FRAGS : SL_PROGRAM_EXT,
+		  &g->program },
+		{ input->frags ? "sluice_classify_frag" : "sluice_classify",
+		  &g->classify },
+		{ "sluice_end", &g->end },
+	};
+
+	if (!input->extensions)
+		return strcmp(name, input->frags ? SL_PROGRAM_FRAGS :
+						   SL_PROGRAM) == 0 ?
+			       &g->program :
+			       NULL;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		if (strcmp(name, wanted[i].name) == 0)
+			return wanted[i].program;
+	return NULL;
+}
+
+/* What libbpf would take from a section that it knows. */
+static void make_xdp(struct bpf_program *program, bool frags)
+{
+	bpf_program__set_type(program, BPF_PROG_TYPE_XDP);
+	bpf_program__set_expected_attach_type(program, BPF_XDP);
+	if (frags)
+		bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
+}
+
 static int open_object(const struct sl_generation_input *input,
 		       struct sl_generation *g)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
 			    .object_name = "sluice");
-	const char *name = input->frags ? SL_PROGRAM_FRAGS : SL_PROGRAM;
 	struct bpf_program *program;
 
 	g->object = bpf_object__open_mem(
@@ -54,13 +88,38 @@ static int open_object(const struct sl_generation_input *input,
 	if (!g->object)
 		return -errno;
 	bpf_object__for_each_program(program, g->object) {
-		bool chosen = strcmp(bpf_program__name(program), name) == 0;
+		struct bpf_program **to =
+			chosen(input, bpf_program__name(program), g);
 
-		bpf_program__set_autoload(program, chosen);
-		if (chosen)
-			g->program = program;
+		bpf_program__set_autoload(program, to != NULL);
+		if (to)
+			*to = program;
+		if (to && input->extensions)
+			make_xdp(program, input->frags);
 	}
 	return g->program ? 0 : -ENOENT;
+}
+
+/*
+ * What the caches of all CPUs may take together: on machines with very many,
+ * each gets a smaller one. (The verifier refuses offsets of 512 MiB.)
+ */
+#define CACHE_BYTES_MAX ((uint64_t)128 << 20)
+#define CACHE_SET_BYTES (SL_CACHE_WAYS * sizeof(uint64_t))
+
+static uint64_t cache_bytes(const struct sl_gen *gen)
+{
+	return ((uint64_t)gen->cache_cpus << gen->cache_bits) * CACHE_SET_BYTES;
+}
+
+/* No cache where its words could not tell the keys apart. */
+static void fit_cache(struct sl_gen *gen, uint32_t cpus)
+{
+	gen->cache_cpus = cpus;
+	while (gen->cache_bits && cache_bytes(gen) > CACHE_BYTES_MAX)
+		gen->cache_bits--;
+	if (gen->cache_key_bits > gen->cache_bits + SL_CACHE_TAG_BITS)
+		gen->cache_bits = 0;
 }
 
 static int set_constants(const struct sl_generation_input *input,
@@ -71,13 +130,14 @@ static int set_constants(const struct sl_generation_input *input,
 
 	if (cpus < 0)
 		return cpus;
-	gen.cache_cpus = (uint32_t)cpus;
-
+	fit_cache(&gen, (uint32_t)cpus);
 	gen.live = *input->live;
 	gen.generation = input->previous ? input->previous->gen.generation + 1 :
 					   1;
 	if (input->netlink)
 		gen.flags |= SL_GEN_NETLINK;
+	if (input->extensions)
+		gen.flags |= SL_GEN_EXT;
 	do {
 		if (getrandom(&gen.nonce, sizeof(gen.nonce), 0) !=
 		    sizeof(gen.nonce))
@@ -105,15 +165,16 @@ static int create_map(const struct sl_generation *g, enum sl_filter_map which)
 	return err;
 }
 
-/* One set of SL_CACHE_WAYS words at least, with no cache. */
-static uint32_t cache_bytes(const struct sl_gen *gen)
+/* One set at least, with no cache. */
+static uint32_t cache_map_bytes(const struct sl_gen *compiled)
 {
-	uint32_t set = SL_CACHE_WAYS * sizeof(uint64_t);
+	struct sl_gen gen = *compiled;
 	int cpus = sl_cpus_possible();
 
-	if (!gen->cache_bits || cpus < 0)
-		return set;
-	return ((uint32_t)cpus << gen->cache_bits) * set;
+	if (cpus < 0)
+		return CACHE_SET_BYTES;
+	fit_cache(&gen, (uint32_t)cpus);
+	return gen.cache_bits ? (uint32_t)cache_bytes(&gen) : CACHE_SET_BYTES;
 }
 
 /* A page at least: the smallest ring there is. */
@@ -136,7 +197,7 @@ static int size_maps(const struct sl_generation_input *input,
 					      compiled->gen.table_bytes);
 	if (!err)
 		err = bpf_map__set_value_size(find_map(g, SL_MAP_CACHE),
-					      cache_bytes(&compiled->gen));
+					      cache_map_bytes(&compiled->gen));
 	if (!err)
 		err = bpf_map__set_value_size(find_map(g, SL_MAP_TEXT),
 					      text_bytes);
@@ -183,6 +244,24 @@ static int share_limits(const struct sl_limit_maps *limits,
 	return err;
 }
 
+/* Its programs are of the filter's flavour, so it goes on with that only. */
+static int inherit_chain(const struct sl_generation_input *input,
+			 const struct sl_generation *g)
+{
+	const struct sl_filter *previous = input->previous;
+	int err;
+
+	if (!input->extensions || !(previous->gen.flags & SL_GEN_EXT) ||
+	    previous->frags != input->frags)
+		return 0;
+	err = bpf_map__reuse_fd(find_map(g, SL_MAP_EXT),
+				previous->map_fd[SL_MAP_EXT]);
+	if (!err)
+		err = bpf_map__reuse_fd(find_map(g, SL_MAP_EXT_STATE),
+					previous->map_fd[SL_MAP_EXT_STATE]);
+	return err;
+}
+
 static int set_maps(const struct sl_generation_input *input,
 		    struct sl_generation *g)
 {
@@ -203,6 +282,8 @@ static int set_maps(const struct sl_generation_input *input,
 					input->previous->map_fd[inherited[i]]);
 	if (input->previous && !err)
 		err = inherit_log(input, g);
+	if (input->previous && !err)
+		err = inherit_chain(input, g);
 	return err;
 }
 
@@ -286,15 +367,6 @@ static int bind_text(const struct sl_generation_input *input,
 	return 0;
 }
 
-/* The end of what libbpf had to say, which is where the cause stands. */
-static const char *log_tail(void)
-{
-	const char *text = sl_log_text();
-	size_t length = strlen(text);
-
-	return length > 3000 ? text + length - 3000 : text;
-}
-
 static int refuse_slots(const struct sl_generation_input *input,
 			struct sl_error *error)
 {
@@ -312,6 +384,8 @@ int sl_generation_open(const struct sl_generation_input *input,
 	struct sl_generation g = { .prog_fd = -1 };
 	int err = sl_slots_assign(input->compiled, input->previous);
 
+	if (err == -ENOSPC && input->previous)
+		return refuse_slots(input, error);
 	sl_log_clear();
 	if (!err)
 		err = open_object(input, &g);
@@ -323,12 +397,10 @@ int sl_generation_open(const struct sl_generation_input *input,
 		err = fill_tables(input, &g);
 	if (!err)
 		err = fill_devices(input, &g);
-	if (err == -ENOSPC)
-		return refuse_slots(input, error);
 	if (err) {
 		sl_generation_close(&g);
 		return sl_error_set(error, err, "filter: prepare: %s\n%s",
-				    strerror(-err), log_tail());
+				    strerror(-err), sl_log_tail());
 	}
 	*generation = g;
 	return 0;
@@ -351,7 +423,7 @@ int sl_generation_load(struct sl_generation *generation, struct sl_error *error)
 				    "CAP_NET_ADMIN)",
 				    strerror(-err));
 	return sl_error_set(error, err, "filter: load: %s\n%s", strerror(-err),
-			    log_tail());
+			    sl_log_tail());
 }
 
 int sl_generation_bind(const struct sl_generation_input *input,
@@ -366,6 +438,12 @@ int sl_generation_bind(const struct sl_generation_input *input,
 	sl_generation_close(generation);
 	return sl_error_set(error, err, "filter: bind names and text: %s",
 			    strerror(-err));
+}
+
+int sl_generation_map(const struct sl_generation *generation,
+		      enum sl_filter_map map)
+{
+	return map_fd(generation, map);
 }
 
 const char *sl_generation_section(const struct sl_generation *generation)

@@ -7,11 +7,12 @@
 
 #include <stdbool.h>
 
+#include "filter.h"
+
 struct bpf_object;
 struct bpf_program;
 struct sl_compiled;
 struct sl_error;
-struct sl_filter;
 struct sl_limit_maps;
 struct sl_live_shape;
 
@@ -23,12 +24,14 @@ struct sl_generation_input {
 	const struct sl_limit_maps *limits;
 	int live_fd; /* the map of that shape */
 	bool frags;
-	bool netlink; /* it will be attached without a link */
+	bool netlink;	 /* it will be attached without a link */
+	bool extensions; /* it is going to have some (extension.h) */
 };
 
 struct sl_generation {
 	struct bpf_object *object;
 	struct bpf_program *program;
+	struct bpf_program *classify, *end; /* with extensions, or NULL */
 	int prog_fd;
 };
 
@@ -50,6 +53,10 @@ int sl_generation_load(struct sl_generation *generation,
 int sl_generation_bind(const struct sl_generation_input *input,
 		       struct sl_generation *generation,
 		       struct sl_error *error);
+
+/* The descriptor of one of its maps, which stays its own; -1: not made yet. */
+int sl_generation_map(const struct sl_generation *generation,
+		      enum sl_filter_map map);
 
 /* The section of the program that was chosen: "xdp" or "xdp.frags". */
 const char *sl_generation_section(const struct sl_generation *generation);

@@ -16,6 +16,7 @@
 #include "error.h"
 #include "filter.h"
 #include "limiter.h"
+#include "running.h"
 
 static int want_rules(const struct sl_config *config, struct sl_limit_maps *l)
 {
@@ -170,6 +171,49 @@ int sl_limit_maps_open(const struct sl_config *config,
 			n, SL_LIMITERS_MAX / 2, SL_LIMITER_LINES_MAX >> 14);
 	return sl_error_set(error, err, "limiters: prepare: %s",
 			    strerror(-err));
+}
+
+static uint32_t map_id(const struct sl_filter *filter)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(filter->map_fd[SL_MAP_LIMITERS], &info,
+				   &length) < 0)
+		return 0;
+	return info.id;
+}
+
+static bool is_among(int ifindex, const int *ifindexes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ifindexes[i] == ifindex)
+			return true;
+	return false;
+}
+
+int sl_limit_maps_elsewhere(const struct sl_filter *filter,
+			    const int *ifindexes, size_t n,
+			    struct sl_error *error)
+{
+	uint32_t id = map_id(filter);
+	struct sl_runnings runnings;
+	int elsewhere = 0;
+	int err = sl_runnings_open(&runnings, error);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < runnings.n_items; i++)
+		for (size_t f = 0; f < runnings.items[i].n_filters; f++) {
+			const struct sl_running_filter *r =
+				&runnings.items[i].filters[f];
+
+			if (map_id(&r->filter) == id &&
+			    !is_among(r->ifindex, ifindexes, n))
+				elsewhere = 1;
+		}
+	sl_runnings_close(&runnings);
+	return elsewhere;
 }
 
 void sl_limit_maps_assign(const struct sl_limit_maps *limits,

@@ -35,6 +35,15 @@ int sl_limit_maps_open(const struct sl_config *config,
 		       const struct sl_filter *previous,
 		       struct sl_limit_maps *limits, struct sl_error *error);
 
+/*
+ * Are the limiters of `filter` in use on interfaces (of this network namespace)
+ * other than these n? Then they are not this change's to place and to sweep. 1,
+ * 0, or -errno with a message.
+ */
+int sl_limit_maps_elsewhere(const struct sl_filter *filter,
+			    const int *ifindexes, size_t n,
+			    struct sl_error *error);
+
 /* Tells the steps of compiled limit rules which limiter is theirs. */
 void sl_limit_maps_assign(const struct sl_limit_maps *limits,
 			  struct sl_compiled *compiled);

@@ -358,9 +358,9 @@ static void spread_short(struct sl_live *live, const struct sl_live_key *key)
 		__atomic_store_n(&to[i], masks[i], __ATOMIC_RELEASE);
 }
 
-/* Sets the mask of one prefix, and all that follows from it. */
+/* Sets the mask of one prefix, of which the bit of `set` changes. */
 static int change(struct sl_live *live, const struct sl_live_key *key,
-		  uint32_t mask)
+		  uint32_t mask, unsigned set)
 {
 	int err;
 
@@ -368,6 +368,8 @@ static int change(struct sl_live *live, const struct sl_live_key *key,
 	err = sl_live_table_set(live, key, mask);
 	if (!err && key->length <= SHORT_BITS_MAX)
 		spread_short(live, key);
+	if (!err)
+		live->header->sets[set].count += (mask >> set & 1) ? 1 : -1u;
 	__atomic_store_n(&live->header->busy, 0, __ATOMIC_SEQ_CST);
 	return err;
 }
@@ -388,7 +390,7 @@ int sl_live_add(struct sl_live *live, unsigned set,
 			"set \"%s\": it holds %u prefixes, its most; `max N` "
 			"in the configuration sets another",
 			s->name, s->count);
-	err = change(live, &key, mask | 1u << set);
+	err = change(live, &key, mask | 1u << set, set);
 	if (err == -ENOSPC)
 		return sl_error_set(
 			error, err,
@@ -398,7 +400,6 @@ int sl_live_add(struct sl_live *live, unsigned set,
 	if (err)
 		return sl_error_set(error, err, "set \"%s\": add: %s", s->name,
 				    strerror(-err));
-	s->count++;
 	return 1;
 }
 
@@ -411,11 +412,8 @@ int sl_live_del(struct sl_live *live, unsigned set,
 
 	if (!(mask & 1u << set))
 		return 0;
-	err = change(live, &key, mask & ~(1u << set));
-	if (err)
-		return err;
-	live->header->sets[set].count--;
-	return 1;
+	err = change(live, &key, mask & ~(1u << set), set);
+	return err ? err : 1;
 }
 
 bool sl_live_test(const struct sl_live *live, unsigned set,

@@ -45,7 +45,19 @@ static int open_lock(void)
 	return fd;
 }
 
-int sl_lock_take(struct sl_error *error)
+static void hold_signals(sigset_t *before)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+int sl_lock_take(struct sl_lock *lock, struct sl_error *error)
 {
 	const struct timespec pause = { 0, LOCK_POLL_MS * 1000000L };
 	char holder[16];
@@ -70,5 +82,13 @@ int sl_lock_take(struct sl_error *error)
 				    holder);
 	}
 	write_holder(fd);
-	return fd;
+	lock->fd = fd;
+	hold_signals(&lock->mask);
+	return 0;
+}
+
+void sl_lock_release(struct sl_lock *lock)
+{
+	close(lock->fd);
+	pthread_sigmask(SIG_SETMASK, &lock->mask, NULL);
 }

@@ -6,13 +6,23 @@
 #ifndef SLUICE_LOCK_H
 #define SLUICE_LOCK_H
 
+#include <signal.h>
+
 struct sl_error;
 
+struct sl_lock {
+	int fd;
+	sigset_t mask; /* of signals, before the lock was taken */
+};
+
 /*
- * Waits for the lock, some seconds at most. A descriptor to close() when done
- * (the kernel does it when the process dies), or -errno with a message that
- * names the process that holds it.
+ * Waits for the lock, some seconds at most. 0 and the caller releases *lock
+ * (the kernel does when the process dies); or -errno with a message that names
+ * the process that holds it. Whoever holds it is not interrupted: SIGINT,
+ * SIGTERM, SIGHUP and SIGPIPE wait, in the calling thread, until it is
+ * released, so that no change stops in the middle.
  */
-int sl_lock_take(struct sl_error *error);
+int sl_lock_take(struct sl_lock *lock, struct sl_error *error);
+void sl_lock_release(struct sl_lock *lock);
 
 #endif /* SLUICE_LOCK_H */

@@ -77,3 +77,10 @@ const char *sl_log_extack(void)
 	extack[strcspn(extack, "\n")] = '\0';
 	return extack;
 }
+
+const char *sl_log_tail(void)
+{
+	size_t length = strlen(kept);
+
+	return length > 3000 ? kept + length - 3000 : kept;
+}

@@ -20,4 +20,7 @@ const char *sl_log_text(void);
 /* The kernel's extack text out of it, or NULL. The module's, as above. */
 const char *sl_log_extack(void);
 
+/* The end of it, where the cause stands: what an error has room for. As above. */
+const char *sl_log_tail(void);
+
 #endif /* SLUICE_LOG_H */

@@ -150,3 +150,16 @@ int sl_pins_link(int ifindex, char *path, size_t bytes)
 		return -ENAMETOOLONG;
 	return 0;
 }
+
+/* (bpffs refuses names with a dot.) */
+int sl_pins_chain(int ifindex, char *path, size_t bytes)
+{
+	int err = sl_pins_link(ifindex, path, bytes);
+
+	if (err)
+		return err;
+	if (strlen(path) + sizeof(SL_PIN_CHAIN) > bytes)
+		return -ENAMETOOLONG;
+	strcat(path, SL_PIN_CHAIN);
+	return 0;
+}

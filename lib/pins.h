@@ -16,6 +16,7 @@
 
 #define SL_PINS_ROOT "/run/sluice/bpf"
 #define SL_PIN_PATH_BYTES 192
+#define SL_PIN_CHAIN "-ext" /* behind the path of the link */
 
 /* Sees to it that the bpffs is visible, if it is mounted. 0 or -ENOENT. */
 int sl_pins_find(void);
@@ -28,5 +29,8 @@ int sl_pins_directory(char *path, size_t bytes);
 
 /* The path of an interface's pinned link. 0 or -errno. */
 int sl_pins_link(int ifindex, char *path, size_t bytes);
+
+/* The path of the pinned program array of its extensions. 0 or -errno. */
+int sl_pins_chain(int ifindex, char *path, size_t bytes);
 
 #endif /* SLUICE_PINS_H */

@@ -19,7 +19,7 @@
 
 /* A change of one running configuration, from the lock to the swap. */
 struct change {
-	int lock;
+	struct sl_lock lock;
 	struct sl_runnings runnings;
 	const struct sl_running *running; /* the one to change */
 	struct sl_config *config;	  /* it, parsed */
@@ -281,7 +281,7 @@ static int swap(struct change *c)
 				   "that has its new name",
 				   c->running->filters[0].interface);
 	else
-		err = sl_apply_rules(c->config, skip, c->changed->applied,
+		err = sl_apply_rules(c->config, skip, NULL, c->changed->applied,
 				     c->error);
 	free(skip);
 	return err;
@@ -294,12 +294,12 @@ static int change_open(struct change *c, struct sl_rules_changed *changed,
 
 	*changed = (struct sl_rules_changed){ 0 };
 	*c = (struct change){ .changed = changed, .error = error };
-	c->lock = sl_lock_take(error);
-	if (c->lock < 0)
-		return c->lock;
+	err = sl_lock_take(&c->lock, error);
+	if (err)
+		return err;
 	err = sl_runnings_open(&c->runnings, error);
 	if (err)
-		close(c->lock);
+		sl_lock_release(&c->lock);
 	return err;
 }
 
@@ -310,7 +310,7 @@ static int change_close(struct change *c, int err)
 	sl_config_free(c->config);
 	free(c->gone);
 	sl_runnings_close(&c->runnings);
-	close(c->lock);
+	sl_lock_release(&c->lock);
 	return err;
 }
 

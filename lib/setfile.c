@@ -130,8 +130,7 @@ static int read_lines(struct file *f)
 	return result;
 }
 
-/* `path` beside the configuration, for the caller to free. */
-static char *locate(const char *config, const char *path)
+char *sl_setfile_locate(const char *config, const char *path)
 {
 	const char *slash = strrchr(config, '/');
 	char *located;
@@ -147,7 +146,7 @@ static char *locate(const char *config, const char *path)
 int sl_setfile_read(struct sl_parser *p, struct sl_set *set, const char *path,
 		    struct sl_pos pos)
 {
-	char *located = locate(p->source->name, path), *text = NULL;
+	char *located = sl_setfile_locate(p->source->name, path), *text = NULL;
 	size_t length = 0;
 	int err;
 

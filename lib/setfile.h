@@ -21,4 +21,7 @@ struct sl_pos;
 int sl_setfile_read(struct sl_parser *p, struct sl_set *set, const char *path,
 		    struct sl_pos pos);
 
+/* `path` beside the file `config`, for the caller to free; NULL: no memory. */
+char *sl_setfile_locate(const char *config, const char *path);
+
 #endif /* SLUICE_SETFILE_H */

@@ -259,8 +259,8 @@ static __always_inline bool sl_class(const struct sl_tables *t,
  */
 static __always_inline bool sl_fold(const struct sl_tables *t,
 				    const struct sl_packet *p, int field,
-				    bool live, __u32 *group, __u64 *low,
-				    __u64 *high)
+				    bool live, __u64 unknown, __u32 *group,
+				    __u64 *low, __u64 *high)
 {
 	const volatile struct sl_gen_field *f = &t->gen->field[field];
 	__u32 c = 0;
@@ -269,6 +269,8 @@ static __always_inline bool sl_fold(const struct sl_tables *t,
 		return true;
 	if (!sl_class(t, p, field, live, &c))
 		return false;
+	/* With and without the field: one path from here on, not two. */
+	SL_FORGET(c, unknown);
 	if (f->combine &&
 	    !sl_table_u32(
 		    t, f->combine + ((__u64)*group * f->n_classes + c) * 4, &c))
@@ -285,16 +287,17 @@ static __always_inline bool sl_fold(const struct sl_tables *t,
 	return true;
 }
 
+/* `unknown`: a number that the verifier knows nothing of. */
 static __always_inline bool sl_locate(const struct sl_tables *t,
 				      const struct sl_packet *p, bool live,
-				      struct sl_key *key)
+				      __u64 unknown, struct sl_key *key)
 {
 	__u64 low = 0, high = 0;
 	__u32 group = 0;
 
 #pragma GCC unroll 16
 	for (int field = 0; field < SL_FIELD_COUNT; field++)
-		if (!sl_fold(t, p, field, live, &group, &low, &high))
+		if (!sl_fold(t, p, field, live, unknown, &group, &low, &high))
 			return false;
 	*key = (struct sl_key){ { low, high } };
 	return true;
@@ -321,7 +324,7 @@ static __always_inline __u32 sl_lowest_bit(__u64 x)
 /* The conjunction of one word of all groups' vectors. */
 static __always_inline __u64
 sl_conjunction(const struct sl_tables *t,
-	       const __u64 *const vector[SL_GROUPS_MAX], __u32 word)
+	       const __u64 *const vector[SL_GROUPS_MAX], __u64 word)
 {
 	__u64 bits = ~0ULL;
 
@@ -343,8 +346,8 @@ static __always_inline __u32 sl_first_match(const struct sl_tables *t,
 {
 	const __u64 *vector[SL_GROUPS_MAX] = { NULL };
 	__u32 lead = t->gen->summary_words;
-	__u32 s = from >> 12, w;
-	__u64 left, bits;
+	__u32 s = from >> 12;
+	__u64 left, bits, w;
 
 #pragma GCC unroll 8
 	for (int g = 0; g < SL_GROUPS_MAX; g++) {
@@ -374,7 +377,10 @@ static __always_inline __u32 sl_first_match(const struct sl_tables *t,
 					      s & (SL_SUMMARY_MAX - 1));
 			continue;
 		}
-		w = (s << 6 | sl_lowest_bit(left)) & (SL_WORDS_MAX - 1);
+		/* In 64 bits, and masked last: Linux 6.1 must see the bound. */
+		w = (__u64)s << 6 | sl_lowest_bit(left);
+		SL_KEEP(w);
+		w &= SL_WORDS_MAX - 1;
 		left &= left - 1;
 		bits = sl_conjunction(t, vector, lead + w);
 		if (w == from >> 6)

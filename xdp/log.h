@@ -63,12 +63,11 @@ static __always_inline __u32 sl_log_head(struct xdp_md *ctx, __u32 frame_bytes,
 	__u32 bytes = frame_bytes < SL_LOG_HEAD ? frame_bytes : SL_LOG_HEAD;
 
 	__builtin_memset((__u64 *)head, 0, SL_LOG_HEAD);
-	/* What the verifier has to see of the register that it is given. */
-	asm volatile("" : "+r"(bytes));
-	if (bytes - 1 >= SL_LOG_HEAD ||
-	    bpf_xdp_load_bytes(ctx, 0, head, bytes) < 0)
-		return 0;
-	return bytes;
+	/* From 1 to SL_LOG_HEAD in the register itself: Linux 6.1 must see it. */
+	SL_KEEP(bytes);
+	bytes = ((bytes - 1) & (SL_LOG_HEAD - 1)) + 1;
+	SL_KEEP(bytes);
+	return bpf_xdp_load_bytes(ctx, 0, head, bytes) < 0 ? 0 : bytes;
 }
 
 /* Is there room? Asked without the ring's lock, which a flood would contend. */

@@ -103,6 +103,21 @@ struct {
 	__uint(value_size, 64);
 } sl_live SEC(".maps");
 
+/* Of the programs with extensions only, so that those without need neither. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SL_EXT_ENTRIES);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} sl_ext SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sl_ext_state);
+} sl_ext_state SEC(".maps");
+
 /*
  * The program does not look at these two: user space binds them to it
  * (BPF_PROG_BIND_MAP), so that whoever finds the program finds what it was

@@ -120,7 +120,7 @@ static __always_inline void sl_cursor_skip(struct sl_cursor *c, __u32 n)
 		asm volatile("%0 += %1; %0 -= %1"   \
 			     : "+r"(value_)         \
 			     : "r"(unknown_));      \
-		(x) = (__u32)value_;                \
+		(x) = (__typeof__(x))value_;        \
 	} while (0)
 #else
 #define SL_KEEP(x) ((void)(x))
@@ -474,6 +474,35 @@ static __always_inline void sl_parse(struct sl_cursor *c, struct sl_packet *p,
 		sl_parse_ip4(c, p, want);
 	else if (p->ethertype == SL_ETHERTYPE_IP6)
 		sl_parse_ip6(c, p, want);
+}
+
+/*
+ * Has the verifier forget every fact, so that one path leads on from the
+ * parser, not one for each of its outcomes. Costs some 3 ns a packet, and is
+ * worth it where much follows.
+ */
+static __always_inline void sl_packet_forget(struct sl_packet *p, __u64 unknown)
+{
+	for (int i = 0; i < 2; i++) {
+		SL_FORGET(p->src[i], unknown);
+		SL_FORGET(p->dst[i], unknown);
+	}
+	SL_FORGET(p->proto, unknown);
+	SL_FORGET(p->fragment, unknown);
+	SL_FORGET(p->ethertype, unknown);
+	SL_FORGET(p->vlan, unknown);
+	SL_FORGET(p->inner_vlan, unknown);
+	SL_FORGET(p->sport, unknown);
+	SL_FORGET(p->dport, unknown);
+	SL_FORGET(p->icmp_type, unknown);
+	SL_FORGET(p->icmp_code, unknown);
+	SL_FORGET(p->has_ports, unknown);
+	SL_FORGET(p->has_icmp, unknown);
+	SL_FORGET(p->anomaly, unknown);
+	SL_FORGET(p->length, unknown);
+	SL_FORGET(p->flags, unknown);
+	SL_FORGET(p->dscp, unknown);
+	SL_FORGET(p->has_macs, unknown);
 }
 
 #endif /* SLUICE_XDP_PACKET_H */

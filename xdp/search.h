@@ -43,9 +43,11 @@ __noinline __u32 sl_find_answer(__u64 low, __u64 high, __u32 from)
 /* This CPU's set of the cache that may hold the key's answer. */
 static __always_inline __u64 *cache_set(__u64 set)
 {
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id();
+	__u64 cpu = bpf_get_smp_processor_id();
+	__u32 zero = 0;
 	__u8 *cache = bpf_map_lookup_elem(&sl_cache, &zero);
 
+	SL_KEEP(cpu); /* compared and used in one register: see Linux 6.1 */
 	if (!cache || cpu >= sl_gen.cache_cpus)
 		return NULL;
 	return (void *)(cache + (((__u64)cpu << (sl_gen.cache_bits & 31)) +
@@ -71,7 +73,7 @@ static __always_inline __u32 lookup(const struct sl_tables *t,
 	place = sl_cache_place(&sl_gen, number);
 	set = cache_set(place.set);
 	if (!set)
-		return SL_MATCH_NONE; /* cannot be: the map has every CPU's */
+		return sl_find_answer(key->word[0], 0, from); /* no such CPU */
 	answer = sl_cache_find(set, place.tag);
 	if (answer == SL_CACHE_MISS) {
 		answer = sl_find_answer(key->word[0], 0, from) &
@@ -141,28 +143,37 @@ static __always_inline bool step_holds(const struct search *s,
 	return true;
 }
 
-/* Is the packet over the rate of this step's limiter? If not, it pays. */
-static __always_inline bool over_limit(const struct search *s, __u32 limiter)
+/*
+ * Is a packet of this source (as in struct sl_packet) over the limiter's rate?
+ * If not, it pays. Global for the same reason as sl_find_answer().
+ */
+__noinline __u32 sl_limit_refuses(__u64 high, __u64 low, __u32 family,
+				  __u32 limiter, __u32 frame_bytes)
 {
-	struct sl_limiter *l = bpf_map_lookup_elem(&sl_limiters, &limiter);
-	struct sl_limit_cpu *cpu =
-		bpf_map_lookup_elem(&sl_limit_cpus, &limiter);
+	const __u64 src[2] = { high, low };
 	struct sl_limit_line *line;
+	struct sl_limit_cpu *cpu;
+	struct sl_limiter *l;
 	__u64 hash;
 	__u32 key;
 
+	if (!(sl_gen.flags & SL_GEN_LIMITS))
+		return 0;
+	l = bpf_map_lookup_elem(&sl_limiters, &limiter);
+	cpu = bpf_map_lookup_elem(&sl_limit_cpus, &limiter);
 	if (!l || !cpu)
-		return false; /* cannot be: the loader gave the slot */
-	key = sl_limit_locate(l, s->src, s->family, &hash);
+		return 0; /* cannot be: the loader gave the slot */
+	key = sl_limit_locate(l, src, family, &hash);
 	line = bpf_map_lookup_elem(&sl_limit_lines, &key);
-	return line && !sl_limit_conforms(l, cpu, line, hash, s->frame_bytes);
+	return line && !sl_limit_conforms(l, cpu, line, hash, frame_bytes);
 }
 
 /* A limit rule counts what it refuses or, observing, would refuse. */
 static __always_inline bool limit_ends(struct search *s,
 				       const struct sl_step *step)
 {
-	if (!over_limit(s, step->limiter))
+	if (!sl_limit_refuses(s->src[0], s->src[1], s->family, step->limiter,
+			      s->frame_bytes))
 		return false;
 	if (!(step->flags & SL_STEP_OBSERVE)) {
 		s->limited = 1;

@@ -105,26 +105,25 @@ static __always_inline void settle(struct xdp_md *ctx,
 	decide_step(ctx, step, d);
 }
 
-/* Behind a call, which only a sample pays: its registers are its own. */
-static __noinline void log_packet(struct xdp_md *ctx,
-				  const struct sl_log_rules *rules,
-				  __u32 frame_bytes,
-				  const struct sl_decision *d)
+/*
+ * Behind a call, which only a sample pays, and global, so that it is verified
+ * once and not for each way that leads here.
+ */
+__noinline int sl_log_packet(struct xdp_md *ctx,
+			     const struct sl_log_rules *rules,
+			     __u32 frame_bytes, const struct sl_decision *d)
 {
 	struct sl_totals *totals;
 	__u32 zero = 0;
 
+	if (!(sl_gen.flags & SL_GEN_LOGS) || !rules || !d)
+		return 0;
 	if (sl_log_write(ctx, rules, frame_bytes, d, sl_gen.generation))
-		return;
+		return 0;
 	totals = bpf_map_lookup_elem(&sl_totals, &zero);
 	if (totals)
 		count(&totals->log_lost, frame_bytes);
-}
-
-/* The turns after the first, of which there are seldom any. */
-static long next_length(__u32 turn, struct sl_live_search *s)
-{
-	return sl_live_next(turn, s);
+	return 0;
 }
 
 __noinline __u32 sl_live_find_checked(__u64 high, __u64 low, __u32 band,
@@ -141,8 +140,10 @@ __noinline __u32 sl_live_find_checked(__u64 high, __u64 low, __u32 band,
 	s.view.base = bpf_map_lookup_elem(&sl_live, &zero);
 	if (!s.view.base)
 		return 0; /* cannot be: the map has one entry */
-	if (!sl_live_next(0, &s))
-		bpf_loop(SL_LIVE_BAND, next_length, &s, 0);
+	/* No bpf_loop(): a third frame would be over the stack's 512 bytes. */
+	for (__u32 turn = 0; turn <= SL_LIVE_BAND; turn++)
+		if (sl_live_next(turn, &s))
+			break;
 	return s.mask;
 }
 
@@ -178,7 +179,7 @@ static __always_inline void decide(struct xdp_md *ctx,
 		return;
 	if (sl_gen.flags & SL_GEN_LIVE)
 		find_live(p, &s);
-	if (!sl_locate(&t, p, s.live_src | s.live_dst, &s.key))
+	if (!sl_locate(&t, p, s.live_src | s.live_dst, frame_bytes, &s.key))
 		return;
 	s.answer = lookup(&t, &s.key, 0, 0);
 	if (sl_gen.flags & SL_GEN_STEPS) {
@@ -189,7 +190,7 @@ static __always_inline void decide(struct xdp_md *ctx,
 	}
 	settle(ctx, &t, &s, d);
 	if (sl_gen.flags & SL_GEN_LOGS && s.logs.slot[0] != SL_SLOT_NONE)
-		log_packet(ctx, &s.logs, frame_bytes, d);
+		sl_log_packet(ctx, &s.logs, frame_bytes, d);
 }
 
 /* The probe in front of the packet, if `sluice explain` put it there. */
@@ -240,7 +241,8 @@ __noinline __u64 sl_walk_ext_checked(struct xdp_md *ctx, __u64 walk, __u32 left)
 	return u.word;
 }
 
-static __always_inline int filter(struct xdp_md *ctx, __u32 frame_bytes)
+static __always_inline void parse(struct xdp_md *ctx, __u32 frame_bytes,
+				  struct sl_packet *p)
 {
 	struct sl_cursor cursor = {
 		.data = (void *)(long)ctx->data,
@@ -249,18 +251,26 @@ static __always_inline int filter(struct xdp_md *ctx, __u32 frame_bytes)
 		.left = frame_bytes,
 		.ctx = ctx,
 	};
+
+	sl_parse(&cursor, p, sl_gen.want);
+	/*
+	 * One lookup to verify for all families, not one for each of the
+	 * parser's outcomes: less than half the instructions to verify.
+	 */
+	SL_FORGET(p->family, frame_bytes);
+	if (sl_gen.flags & SL_GEN_FORGETS)
+		sl_packet_forget(p, frame_bytes);
+}
+
+static __always_inline int filter(struct xdp_md *ctx, __u32 frame_bytes)
+{
 	struct sl_probe *probe = find_probe(ctx);
 	struct sl_totals *totals;
 	struct sl_decision d;
 	struct sl_packet p;
 	__u32 zero = 0;
 
-	sl_parse(&cursor, &p, sl_gen.want);
-	/*
-	 * One lookup to verify for all families, not one for each of the
-	 * parser's outcomes: less than half the instructions to verify.
-	 */
-	SL_FORGET(p.family, frame_bytes);
+	parse(ctx, frame_bytes, &p);
 	decide(ctx, &p, frame_bytes, probe, &d);
 	if (probe)
 		return answer(probe, &d);
@@ -286,3 +296,5 @@ int sluice_frags(struct xdp_md *ctx)
 {
 	return filter(ctx, bpf_xdp_get_buff_len(ctx));
 }
+
+#include "chain.h"

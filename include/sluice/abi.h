@@ -17,6 +17,8 @@
  *   sl_tables   ARRAY, mmap    0              compiled tables   generation
  *   sl_cache    ARRAY          0              keys and answers  generation
  *   sl_live     ARRAY, mmap    0              sluice/live.h     configuration
+ *   sl_ext      PROG_ARRAY     sluice/ext.h   program           interface
+ *   sl_ext_state PERCPU_ARRAY  0              sl_ext_state      interface
  *   sl_devs     DEVMAP_HASH    ifindex        bpf_devmap_val    generation
  *   sl_text     ARRAY          0              canonical config  generation
  *   .rodata.gen ARRAY, frozen  0              sl_gen            generation
@@ -24,6 +26,7 @@
  * "interface" maps are handed from one generation to the next, so counters and
  * sockets survive a reload; "generation" maps live and die with the program; the
  * "configuration" map is one for all interfaces of one `apply`.
+ * The sl_ext maps are only there with extensions.
  * (sl_log is made anew when a reload brings the first `log` rule or takes the
  * last: it is one page without, SL_LOG_BYTES with.)
  */
@@ -32,10 +35,11 @@
 
 #include <linux/types.h>
 
+#include "sluice/ext.h"
 #include "sluice/live.h"
 
 #define SL_ABI_MAGIC 0x45434c53u /* "SLCE" in memory, little endian */
-#define SL_ABI_VERSION 2
+#define SL_ABI_VERSION 3
 
 /* Names are at most this long, with the terminating NUL. */
 #define SL_NAME_BYTES 64
@@ -65,7 +69,8 @@
 	X(DROP, drop, "dropped here")                                   \
 	X(BOUNCE, bounce, "sent back where it came from, MACs swapped") \
 	X(REDIRECT, redirect, "sent out of another device")             \
-	X(FORWARD, forward, "handed to the forwarder's AF_XDP socket")
+	X(FORWARD, forward, "handed to the forwarder's AF_XDP socket")  \
+	X(EXTENSION, extension, "what the extension returned")
 
 enum sl_verdict {
 #define X(id, text, help) SL_VERDICT_##id,
@@ -86,6 +91,7 @@ enum sl_verdict {
 	X(NO_SOCKET, no_socket, "forward without an AF_XDP socket: fallback") \
 	X(LIMITED, limited, "over the rate of a limit rule: drop")            \
 	X(NO_DEVICE, no_device, "redirect to a device that is gone: drop")    \
+	X(EXTENSION, extension, "an extension decided")                       \
 	X(TRUNCATED, truncated, "a header ends past the packet: default")     \
 	X(MALFORMED, malformed, "contradictory header fields: default")       \
 	X(VLAN_BOUND, vlan_bound, "more than two VLAN tags: default")         \
@@ -332,7 +338,7 @@ struct sl_step {
  * The tables end in as many bytes that nothing points at, so that one
  * comparison with an offset makes what is at it readable: any entry, a whole
  * vector with its summary, a node with all its children, a step, any node of
- * an IPv4 array of small entries. The bytes are never read.
+ * an IPv4 array of small entries. The bytes are never used.
  */
 #define SL_TABLE_SLACK SL_ARRAY4_BYTES
 
@@ -433,7 +439,9 @@ struct sl_gen {
 #define SL_GEN_LIVE_DST 1024u
 #define SL_GEN_LIVE (SL_GEN_LIVE_SRC | SL_GEN_LIVE_DST)
 #define SL_GEN_LIMITS 256u /* some rule limits: the sl_limit maps are in use */
-#define SL_GEN_LOGS 512u   /* some rule logs: sl_log is in use */
+#define SL_GEN_FORGETS 4096u /* much to verify: see sl_packet_forget() */
+#define SL_GEN_LOGS 512u     /* some rule logs: sl_log is in use */
+#define SL_GEN_EXT 2048u     /* it has extensions: sl_ext is in use */
 
 #define SL_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " is " #bytes " bytes")
@@ -459,8 +467,13 @@ _Static_assert(sizeof(struct sl_trie_node) + 1024 <= SL_TABLE_SLACK,
 _Static_assert(SL_SLOTS_MAX <= 1 << (SL_MATCH_BITS - SL_MATCH_KIND_BITS),
 	       "a slot fits into an answer");
 
-/* The names of the two entries, by which a filter is known in the kernel. */
+/*
+ * The names of the entries, by which a filter is known in the kernel; the
+ * last two are those with extensions.
+ */
 #define SL_PROGRAM "sluice_xdp"
 #define SL_PROGRAM_FRAGS "sluice_frags"
+#define SL_PROGRAM_EXT "sluice_ext"
+#define SL_PROGRAM_EXT_FRAGS "sluice_ext_frag"
 
 #endif /* SLUICE_ABI_H */

@@ -182,7 +182,7 @@ static void check_packet(const struct subject *s,
 	__u32 found;
 
 	steps = (const void *)(s->compiled->tables + s->compiled->gen.steps);
-	if (!sl_locate(&s->tables, p, false, &key) ||
+	if (!sl_locate(&s->tables, p, false, 0, &key) ||
 	    key.word[0] >= s->compiled->gen.keys)
 		fail(s, p, "no key");
 	do {

@@ -37,8 +37,6 @@ BAD_INPUT = [
      "10.0.0.0/8\n# fine\n2001:db8::/129\n", ["set.txt:3:", "2001:db8::/129"]),
     ("a set file that is not there", 'interface box0\nset s { file "gone.txt" }\n', None,
      ["gone.txt", "No such file"]),
-    ("a part without effect yet: limit", "interface box0\nrule a limit 1kpps\n", None,
-     ["sluice.conf:2:", "limit"]),
     ("a part without effect yet: redirect fib", "interface box0\nrule a redirect fib ip\n", None,
      ["sluice.conf:2:", "redirect fib"]),
     ("three rules where two may be", "interface box0\nlimits { rules 2 }\n" + "".join(

@@ -455,7 +455,7 @@ static uint32_t classify_from(const struct sl_tables *t,
 	uint32_t answer = 0;
 	struct sl_key key;
 
-	assert_true(sl_locate(t, p, false, &key));
+	assert_true(sl_locate(t, p, false, 0, &key));
 	assert_true(key.word[0] < t->gen->keys);
 	if (!t->gen->dense)
 		return sl_first_match(t, &key, from);
@@ -562,6 +562,47 @@ static void test_large_set(void **state)
 	sl_compiled_free(compiled);
 }
 
+static void add_prefix(struct sl_set *set, uint32_t address, uint8_t length)
+{
+	struct sl_prefix *p = &set->prefixes[set->n_prefixes++];
+
+	*p = (struct sl_prefix){ .family = 4, .length = length };
+	for (int i = 0; i < 4; i++)
+		p->addr[i] = (uint8_t)(address >> (24 - 8 * i));
+}
+
+/*
+ * The last node of 256 entries begins within what small entries reach and ends
+ * beyond: 120 x 272 units, one of 116, and then it.
+ */
+static void test_array4_end(void **state)
+{
+	static struct sl_prefix prefixes[32000];
+	struct sl_set set = { .prefixes = prefixes };
+	struct sl_rule rule = { .src = { .kind = SL_ADDR_SET, .set = &set },
+				.sport = { .any = true },
+				.dport = { .any = true } };
+	struct sl_config config = { .rules = &rule, .n_rules = 1 };
+	struct sl_packet p = { .family = SL_FAMILY_IP4 };
+	struct sl_compiled *compiled = NULL;
+	struct sl_error error;
+	struct sl_tables t;
+
+	(void)state;
+	for (uint32_t net = 0; net < 120 * 256 + 100; net++)
+		add_prefix(&set, 0x0a000010 + (net << 8), 28);
+	add_prefix(&set, 0x0ac8c800, 24);
+	add_prefix(&set, 0x0ac80a00, 24);
+	assert_int_equal(sl_compile(&config, "a", &compiled, &error), 0);
+	t = tables_of(compiled);
+	for (uint32_t low = 0; low < 65536; low++) {
+		p.src[0] = (__u64)(0x0ac80000 + low) << 32;
+		assert_int_equal(classify(&t, &p) == 0,
+				 low >> 8 == 0xc8 || low >> 8 == 0x0a);
+	}
+	sl_compiled_free(compiled);
+}
+
 /* The whole table of answers becomes slots and steps, once. */
 static void test_finish(void **state)
 {
@@ -627,6 +668,7 @@ int main(void)
 		cmocka_unit_test(test_random_lists),
 		cmocka_unit_test(test_no_rules),
 		cmocka_unit_test(test_large_set),
+		cmocka_unit_test(test_array4_end),
 		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_cache),
 	};

@@ -158,7 +158,7 @@ static void test_visit_is_the_lookup(void **state)
 
 		random_packet(&l, values, &packet);
 		sl_visit_packet(l.compiled, values, &visit);
-		assert_true(sl_locate(&t, &packet, false, &key));
+		assert_true(sl_locate(&t, &packet, false, 0, &key));
 		from = i % 2 ? from : 0;
 		position = sl_first_match(&t, &key, from);
 		assert_int_equal(sl_visit_match(l.compiled, &visit, from,
@@ -194,7 +194,7 @@ static void test_dense_visit(void **state)
 
 		random_packet(&l, values, &packet);
 		sl_visit_packet(l.compiled, values, &visit);
-		assert_true(sl_locate(&t, &packet, false, &key));
+		assert_true(sl_locate(&t, &packet, false, 0, &key));
 		assert_int_equal(visit.key, key.word[0]);
 	}
 	sl_compiled_free(l.compiled);
