@@ -376,13 +376,23 @@ static size_t budget_of(const struct sl_config *config)
 static int refuse_size(const struct sl_compiler *c, const char *interface,
 		       size_t budget, bool all, struct sl_error *error)
 {
+	if (!all)
+		return sl_error_set(
+			error, -EINVAL,
+			"%s: compile: %zu rules do not fit: they need more "
+			"than the %zu MiB of tables that there may be, or cut "
+			"the packets in more ways than a lookup can tell "
+			"apart; use fewer rules, or sets in place of many "
+			"rules with one verdict",
+			interface, c->out->n_rules, SL_TABLES_BYTES_MAX >> 20);
 	return sl_error_set(
 		error, -EINVAL,
-		"%s: compile: %zu rules need %s%.1f MiB of tables, the budget "
-		"is %.1f MiB; use fewer or less entangled rules, a `live` set "
-		"for a large one, or raise `limits { tables }` (up to %zu MiB)",
-		interface, c->out->n_rules, all ? "" : "more than ",
-		(double)c->tables.used / (1 << 20), (double)budget / (1 << 20),
+		"%s: compile: %zu rules need %.1f MiB of tables, the budget is "
+		"%.1f MiB (any rules need %.1f); use fewer rules, or a `live` "
+		"set for a large one, or raise `limits { tables }` (up to %zu "
+		"MiB)",
+		interface, c->out->n_rules, (double)c->tables.used / (1 << 20),
+		(double)budget / (1 << 20), (double)SL_TABLE_SLACK / (1 << 20),
 		SL_TABLES_BYTES_MAX >> 20);
 }
 
