@@ -178,8 +178,8 @@ static void put_ports(struct list *l, const char *proto)
 
 static uint32_t length(struct draw *draw)
 {
-	static const uint32_t lengths[] = { 20,	  40,	 60,	1500,  1501,
-					    9000, 65534, 65535 };
+	static const uint32_t lengths[] = { 20,	  40,	60,    1500,
+					    1501, 9000, 65534, 65535 };
 
 	return DRAW_OF(draw, lengths);
 }
