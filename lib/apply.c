@@ -7,7 +7,6 @@
  *
  * The previous generation is kept open by descriptor until the end, so it can
  * be put back even though the kernel's only other reference was the device.
- *
  * A rule that `expires` begins when all is compiled: loading and swapping count,
  * and all interfaces have the same deadline.
  */

@@ -123,8 +123,9 @@ static int collect_edges(int family, struct sweep *s)
 	return 0;
 }
 
-static void set_rules(struct sweep *s, const struct list *list)
+static void set_rules(struct sweep *s, size_t which)
 {
+	const struct list *list = &s->lists[which];
 	bool inside = list->depth != 0;
 
 	for (size_t i = list->first; i < list->end; i++) {
@@ -145,7 +146,7 @@ static void pass_edge(struct sweep *s, const struct edge *edge)
 
 	list->depth += edge->step;
 	if (was_inside != (list->depth != 0))
-		set_rules(s, list);
+		set_rules(s, edge->list);
 }
 
 static int run_sweep(struct sweep *s, struct sl_classes *classes,
@@ -190,7 +191,7 @@ int sl_segments_build(int family, const struct sl_address_condition *conditions,
 		goto out;
 	memcpy(s.vector, base, classes->words * sizeof(*s.vector));
 	for (size_t i = 0; i < s.n_lists; i++)
-		set_rules(&s, &s.lists[i]);
+		set_rules(&s, i);
 	err = run_sweep(&s, classes, &built);
 	if (err)
 		goto out;
