@@ -23,7 +23,7 @@ ARCH_INCLUDE := $(shell gcc -print-multiarch 2>/dev/null)
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Wnull-dereference
 CFLAGS ?= -O2 -g
-CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE
+CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE -DSL_BUILD='"$(BUILD)"'
 ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
 	-Iinclude -I. -I/usr/include/$(ARCH_INCLUDE)

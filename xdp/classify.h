@@ -349,6 +349,9 @@ static __always_inline __u32 sl_first_match(const struct sl_tables *t,
 	__u32 s = from >> 12;
 	__u64 left, bits, w;
 
+	/* Not once more in registers, which clang 19 would spill (stack). */
+	SL_IN_MEMORY(vector);
+
 #pragma GCC unroll 8
 	for (int g = 0; g < SL_GROUPS_MAX; g++) {
 		const volatile struct sl_gen_group *group = &t->gen->group[g];

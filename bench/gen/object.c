@@ -4,11 +4,16 @@
 
 #include <stdint.h>
 
+/* The Makefile says where it builds. */
+#ifndef SL_BUILD
+#define SL_BUILD "build"
+#endif
+
 __asm__(".section .rodata\n"
 	".balign 8\n"
 	".global sl_gen_object_start\n"
 	"sl_gen_object_start:\n"
-	".incbin \"build/gen.bpf.o\"\n"
+	".incbin \"" SL_BUILD "/gen.bpf.o\"\n"
 	".global sl_gen_object_end\n"
 	"sl_gen_object_end:\n"
 	".previous\n");
