@@ -333,7 +333,6 @@ static const struct {
 	{ "set s mac live { }", "mac live", 11 },
 	{ "rule r route", "route", 8 },
 	{ "rule r redirect fib", "redirect fib", 8 },
-	{ "extension before 1 x", "extension", 1 },
 	{ "metrics { }", "metrics", 1 },
 	{ "interface a { count source-port }", "count source-port", 15 },
 	{ "forwarder { route }", "route", 13 },
