@@ -112,6 +112,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(cal
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -pthread -o $@ $^ -lcmocka $(LIBS)
 
+# The linear search is the fuzzer's.
+$(BUILD)/tests/unit/test_compile: $(BUILD)/san/tests/fuzz/linear.o
+
 .PHONY: unit
 unit: $(UNIT_SRC:%.c=$(BUILD)/%)
 

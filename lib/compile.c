@@ -171,13 +171,7 @@ static uint32_t flag_of(uint16_t verdict)
 static uint32_t live_bit(const struct sl_config *config,
 			 const struct sl_addr *a)
 {
-	uint32_t n = 0;
-
-	if (!is_live(a))
-		return 0;
-	for (size_t i = 0; config->sets[i] != a->set; i++)
-		n += config->sets[i]->live;
-	return 1u << n;
+	return is_live(a) ? 1u << sl_config_live_bit(config, a->set) : 0;
 }
 
 /* All of the step but what the loader knows: slot, device, limiter. */

@@ -83,3 +83,13 @@ const struct sl_interface *sl_config_interface(const struct sl_config *config,
 			return &config->interfaces[i];
 	return NULL;
 }
+
+unsigned sl_config_live_bit(const struct sl_config *config,
+			    const struct sl_set *set)
+{
+	unsigned bit = 0;
+
+	for (size_t i = 0; i < config->n_sets && config->sets[i] != set; i++)
+		bit += config->sets[i]->live;
+	return bit;
+}

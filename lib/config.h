@@ -327,6 +327,10 @@ int sl_config_check_effective(const struct sl_config *config,
 const struct sl_interface *sl_config_interface(const struct sl_config *config,
 					       const char *name);
 
+/* The bit of a live set in the mask of a lookup: its place among the live sets. */
+unsigned sl_config_live_bit(const struct sl_config *config,
+			    const struct sl_set *set);
+
 /* The words of the language for an enum's values ("native", "pass", ...). */
 const char *sl_mode_text(enum sl_mode mode);
 const char *sl_action_text(enum sl_action action);

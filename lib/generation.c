@@ -113,24 +113,25 @@ static uint64_t cache_bytes(const struct sl_gen *gen)
 }
 
 /* No cache where its words could not tell the keys apart. */
-static void fit_cache(struct sl_gen *gen, uint32_t cpus)
+static int fit_cache(struct sl_gen *gen)
 {
-	gen->cache_cpus = cpus;
+	int cpus = sl_cpus_possible();
+
+	if (cpus < 0)
+		return cpus;
+	gen->cache_cpus = (uint32_t)cpus;
 	while (gen->cache_bits && cache_bytes(gen) > CACHE_BYTES_MAX)
 		gen->cache_bits--;
 	if (gen->cache_key_bits > gen->cache_bits + SL_CACHE_TAG_BITS)
 		gen->cache_bits = 0;
+	return 0;
 }
 
 static int set_constants(const struct sl_generation_input *input,
 			 struct sl_generation *g)
 {
 	struct sl_gen gen = input->compiled->gen;
-	int cpus = sl_cpus_possible();
 
-	if (cpus < 0)
-		return cpus;
-	fit_cache(&gen, (uint32_t)cpus);
 	gen.live = *input->live;
 	gen.generation = input->previous ? input->previous->gen.generation + 1 :
 					   1;
@@ -166,15 +167,9 @@ static int create_map(const struct sl_generation *g, enum sl_filter_map which)
 }
 
 /* One set at least, with no cache. */
-static uint32_t cache_map_bytes(const struct sl_gen *compiled)
+static uint32_t cache_map_bytes(const struct sl_gen *gen)
 {
-	struct sl_gen gen = *compiled;
-	int cpus = sl_cpus_possible();
-
-	if (cpus < 0)
-		return CACHE_SET_BYTES;
-	fit_cache(&gen, (uint32_t)cpus);
-	return gen.cache_bits ? (uint32_t)cache_bytes(&gen) : CACHE_SET_BYTES;
+	return gen->cache_bits ? (uint32_t)cache_bytes(gen) : CACHE_SET_BYTES;
 }
 
 /* A page at least: the smallest ring there is. */
@@ -387,6 +382,8 @@ int sl_generation_open(const struct sl_generation_input *input,
 	if (err == -ENOSPC && input->previous)
 		return refuse_slots(input, error);
 	sl_log_clear();
+	if (!err)
+		err = fit_cache(&input->compiled->gen);
 	if (!err)
 		err = open_object(input, &g);
 	if (!err)

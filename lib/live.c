@@ -27,15 +27,6 @@ _Static_assert(SL_LIVE_NAME_BYTES == SL_NAME_BYTES, "a set's name is a name");
 #define SHORT_BITS_MAX 16
 #define SHORT_SLOTS_MAX 256 /* the masks that one short prefix spreads to */
 
-unsigned sl_live_bit(const struct sl_config *config, const struct sl_set *set)
-{
-	unsigned bit = 0;
-
-	for (size_t i = 0; i < config->n_sets && config->sets[i] != set; i++)
-		bit += config->sets[i]->live;
-	return bit;
-}
-
 /* How many prefixes the set may come to hold. */
 static uint64_t room_of(const struct sl_set *set)
 {

@@ -35,9 +35,6 @@ struct sl_live {
 	size_t bytes;
 };
 
-/* The bit of a live set in the mask of a lookup: its place among the live sets. */
-unsigned sl_live_bit(const struct sl_config *config, const struct sl_set *set);
-
 /*
  * Works out size and layout for the live sets of a configuration; bytes == 0 when
  * there is none. 0, or -EINVAL with a message: more sets or prefixes than there

@@ -184,7 +184,8 @@ static void skip_statement(struct sl_parser *p)
 		sl_parse_next(p);
 }
 
-static int parse_statements(struct sl_parser *p)
+/* Reads statements, each by `one`, and goes on behind those in error. */
+static int parse_all(struct sl_parser *p, int (*one)(struct sl_parser *p))
 {
 	int err;
 
@@ -194,7 +195,7 @@ static int parse_statements(struct sl_parser *p)
 			sl_parse_next(p);
 		if (p->token.kind == SL_TOKEN_END)
 			return 0;
-		err = parse_statement(p);
+		err = one(p);
 		if (err == -ENOMEM)
 			return err;
 		if (err && !p->resumed)
@@ -294,7 +295,7 @@ int sl_config_parse(const char *text, size_t length, const char *name,
 
 	if (err)
 		return err;
-	err = parse_statements(&p);
+	err = parse_all(&p, parse_statement);
 	if (!err && !sl_parse_stopped(&p))
 		err = sl_parse_resolve(&p);
 	return finish(&p, err, config);
@@ -316,25 +317,11 @@ static int lend_names(struct sl_parser *p, const struct sl_config *base)
 	return err;
 }
 
-static int parse_rules(struct sl_parser *p)
+/* The word `rule` may be left out. */
+static int parse_bare_rule(struct sl_parser *p)
 {
-	int err;
-
-	sl_parse_next(p);
-	while (!sl_parse_stopped(p)) {
-		while (p->token.kind == SL_TOKEN_NEWLINE)
-			sl_parse_next(p);
-		if (p->token.kind == SL_TOKEN_END)
-			return 0;
-		sl_parse_accept(p, "rule");
-		err = sl_parse_rule(p);
-		if (err == -ENOMEM)
-			return err;
-		if (err && !p->resumed)
-			skip_statement(p);
-		p->resumed = false;
-	}
-	return 0;
+	sl_parse_accept(p, "rule");
+	return sl_parse_rule(p);
 }
 
 int sl_config_parse_rules(const char *text, size_t length, const char *name,
@@ -349,7 +336,7 @@ int sl_config_parse_rules(const char *text, size_t length, const char *name,
 	if (base)
 		err = lend_names(&p, base);
 	if (!err)
-		err = parse_rules(&p);
+		err = parse_all(&p, parse_bare_rule);
 	if (!err && base && !sl_parse_stopped(&p))
 		err = sl_parse_resolve(&p);
 	p.config->sets = NULL;

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "sluice/abi.h"
-
-#define LIVE_SETS_MAX 32 /* a lookup answers with one bit for each of them */
+#include "sluice/live.h"
 
 static void resolve_reference(struct sl_parser *p, const struct sl_reference *r)
 {
@@ -89,10 +88,10 @@ static void check_live_sets(struct sl_parser *p)
 	size_t n_live = 0;
 
 	for (size_t i = 0; i < c->n_sets; i++)
-		if (c->sets[i]->live && ++n_live == LIVE_SETS_MAX + 1)
+		if (c->sets[i]->live && ++n_live == SL_LIVE_SETS_MAX + 1)
 			sl_parse_error(p, c->sets[i]->live_pos,
 				       "set \"%s\": more than %d live sets",
-				       c->sets[i]->name, LIVE_SETS_MAX);
+				       c->sets[i]->name, SL_LIVE_SETS_MAX);
 }
 
 /* Each end of a wire is declared and stands in no other wire. */

@@ -174,9 +174,8 @@ static __always_inline __u32 sl_live_next6(const struct sl_live_search *s,
 			     key, length);
 }
 
-/* One turn of bpf_loop(): 1 ends it. */
-static __always_inline long sl_live_next(__u32 turn __attribute__((unused)),
-					 struct sl_live_search *s)
+/* Looks for one of the lengths that are left: true when it was the last. */
+static __always_inline bool sl_live_next(struct sl_live_search *s)
 {
 	__u32 bit = s->lengths & -s->lengths;
 
@@ -214,7 +213,7 @@ static __always_inline __u32 sl_live_found(const struct sl_live_view *v,
 				    .band = band,
 				    .lengths = lengths };
 
-	while (!sl_live_next(0, &s))
+	while (!sl_live_next(&s))
 		;
 	return s.mask;
 #endif

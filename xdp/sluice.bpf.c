@@ -142,7 +142,7 @@ __noinline __u32 sl_live_find_checked(__u64 high, __u64 low, __u32 band,
 		return 0; /* cannot be: the map has one entry */
 	/* No bpf_loop(): a third frame would be over the stack's 512 bytes. */
 	for (__u32 turn = 0; turn <= SL_LIVE_BAND; turn++)
-		if (sl_live_next(turn, &s))
+		if (sl_live_next(&s))
 			break;
 	return s.mask;
 }

@@ -17,6 +17,7 @@
 #include "lib/compile.h"
 #include "lib/config.h"
 #include "lib/error.h"
+#include "tests/fuzz/linear.h"
 #include "xdp/classify.h"
 
 #define LISTS 150
@@ -301,125 +302,6 @@ static struct sl_packet random_packet(const struct sl_config *c)
 	return p;
 }
 
-static bool prefix_holds(const struct sl_prefix *prefix, unsigned family,
-			 const __u64 address[2])
-{
-	if (prefix->family != (family == SL_FAMILY_IP4 ? 4 : 6))
-		return false;
-	for (unsigned bit = 0; bit < prefix->length; bit++)
-		if ((prefix->addr[bit / 8] >> (7 - bit % 8) & 1) !=
-		    (address[bit / 64] >> (63 - bit % 64) & 1))
-			return false;
-	return true;
-}
-
-static bool addr_holds(const struct sl_addr *a, unsigned family,
-		       const __u64 address[2])
-{
-	const struct sl_prefix *prefixes =
-		a->kind == SL_ADDR_SET ? a->set->prefixes : a->prefixes;
-	size_t n = a->kind == SL_ADDR_SET ? a->set->n_prefixes : a->n_prefixes;
-	bool in = false;
-
-	if (a->kind == SL_ADDR_ANY)
-		return true;
-	if (family == SL_FAMILY_NONE)
-		return false;
-	for (size_t i = 0; i < n && !in; i++)
-		in = prefix_holds(&prefixes[i], family, address);
-	return in != a->negated;
-}
-
-static bool ports_hold(const struct sl_ports *ports, const struct sl_packet *p,
-		       uint16_t port)
-{
-	if (ports->any)
-		return true;
-	for (size_t i = 0; p->has_ports && i < ports->n_ranges; i++)
-		if (port >= ports->ranges[i].low &&
-		    port <= ports->ranges[i].high)
-			return true;
-	return false;
-}
-
-static bool proto_holds(const struct sl_rule *r, const struct sl_packet *p)
-{
-	switch (r->proto) {
-	case SL_PROTO_ANY:
-		return true;
-	case SL_PROTO_IP:
-		return p->family == SL_FAMILY_IP4;
-	case SL_PROTO_IP6:
-		return p->family == SL_FAMILY_IP6;
-	case SL_PROTO_TCP:
-		return p->proto == 6;
-	case SL_PROTO_UDP:
-		return p->proto == 17;
-	case SL_PROTO_SCTP:
-		return p->proto == 132;
-	case SL_PROTO_ICMP:
-		return p->family == SL_FAMILY_IP4 && p->proto == 1;
-	case SL_PROTO_ICMP6:
-		return p->family == SL_FAMILY_IP6 && p->proto == 58;
-	default:
-		return p->proto == r->proto_number;
-	}
-}
-
-static bool mac_holds(const struct sl_mac_match *match,
-		      const struct sl_packet *p, __u64 mac)
-{
-	bool in = false;
-
-	for (size_t i = 0; i < match->set->n_macs; i++)
-		in |= mac_word(match->set->macs[i]) == mac;
-	return p->has_macs && in != match->negated;
-}
-
-/* The options that are one comparison. */
-static bool numbers_hold(const struct sl_options *o, const struct sl_packet *p)
-{
-	uint32_t w = o->written;
-
-	return (!(w & SL_OPT_VLAN) || p->vlan == o->vlan) &&
-	       (!(w & SL_OPT_INNER_VLAN) || p->inner_vlan == o->inner_vlan) &&
-	       (!(w & SL_OPT_FLAGS) ||
-		(p->flags < SL_FLAGS_NONE &&
-		 (p->flags & o->flags_mask) == o->flags_value)) &&
-	       (!(w & SL_OPT_DSCP) || p->dscp == o->dscp) &&
-	       (!(w & SL_OPT_ETHERTYPE) || p->ethertype == o->ethertype) &&
-	       (!(w & SL_OPT_LENGTH) ||
-		(p->length <= SL_LENGTH_MAX && p->length >= o->length_low &&
-		 p->length <= o->length_high)) &&
-	       (!(w & SL_OPT_ICMP_TYPE) ||
-		(p->has_icmp && p->icmp_type == o->icmp_type)) &&
-	       (!(w & SL_OPT_ICMP_CODE) ||
-		(p->has_icmp && p->icmp_code == o->icmp_code));
-}
-
-static bool options_hold(const struct sl_rule *r, const struct sl_packet *p)
-{
-	if (!numbers_hold(&r->options, p) ||
-	    (r->options.written & SL_OPT_MAC_SRC &&
-	     !mac_holds(&r->options.mac_src, p, p->mac_src)) ||
-	    (r->options.written & SL_OPT_MAC_DST &&
-	     !mac_holds(&r->options.mac_dst, p, p->mac_dst)))
-		return false;
-	if (!(r->options.written & SL_OPT_FRAGMENT))
-		return true;
-	switch (r->options.fragment) {
-	case SL_FRAG_FIRST:
-		return p->fragment == SL_FRAGMENT_FIRST;
-	case SL_FRAG_LATER:
-		return p->fragment == SL_FRAGMENT_LATER;
-	case SL_FRAG_YES:
-		return p->fragment == SL_FRAGMENT_FIRST ||
-		       p->fragment == SL_FRAGMENT_LATER;
-	default:
-		return p->fragment == SL_FRAGMENT_NO;
-	}
-}
-
 static const struct sl_rule *first_match(const struct sl_config *c,
 					 const struct sl_packet *p)
 {
@@ -428,11 +310,7 @@ static const struct sl_rule *first_match(const struct sl_config *c,
 
 		if (r->on && strcmp(r->on, "a") != 0)
 			continue;
-		if (proto_holds(r, p) && options_hold(r, p) &&
-		    addr_holds(&r->src, p->family, p->src) &&
-		    addr_holds(&r->dst, p->family, p->dst) &&
-		    ports_hold(&r->sport, p, p->sport) &&
-		    ports_hold(&r->dport, p, p->dport))
+		if (linear_matches(r, p))
 			return r;
 	}
 	return NULL;
@@ -556,7 +434,7 @@ static void test_large_set(void **state)
 			p.src[b / 8] = p.src[b / 8] << 8 | prefixes[i].addr[b];
 		assert_int_equal(classify(&tables, &p), 0);
 		p.src[i % 2 ? 0 : 1] ^= i % 2 ? 1ULL << 32 : 1;
-		if (!addr_holds(&rule.src, p.family, p.src))
+		if (!linear_matches(&rule, &p))
 			assert_int_equal(classify(&tables, &p), SL_SLOT_NONE);
 	}
 	sl_compiled_free(compiled);

@@ -357,8 +357,8 @@ static void test_limits(void **state)
 			 -EINVAL);
 	lab.sets[3].live = false;
 	assert_int_equal(sl_live_plan(&lab.config, &lab.shape, &lab.error), 0);
-	assert_int_equal(sl_live_bit(&lab.config, &lab.sets[2]), 2);
-	assert_int_equal(sl_live_bit(&lab.config, &lab.sets[4]), 3);
+	assert_int_equal(sl_config_live_bit(&lab.config, &lab.sets[2]), 2);
+	assert_int_equal(sl_config_live_bit(&lab.config, &lab.sets[4]), 3);
 	lab.config.limits.sets_bytes = lab.shape.bytes - 1;
 	assert_int_equal(sl_live_plan(&lab.config, &lab.shape, &lab.error),
 			 -EINVAL);
