@@ -21,6 +21,7 @@
 #include "config.h"
 #include "error.h"
 #include "filter.h"
+#include "handler.h"
 #include "limit_maps.h"
 #include "log.h"
 #include "object.h"
@@ -82,7 +83,10 @@ static int open_object(const struct sl_generation_input *input,
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
 			    .object_name = "sluice");
 	struct bpf_program *program;
+	int err = sl_handler_register();
 
+	if (err)
+		return err;
 	g->object = bpf_object__open_mem(
 		sl_object, (size_t)(sl_object_end - sl_object), &opts);
 	if (!g->object)
@@ -347,7 +351,11 @@ static int fill_names(const struct sl_generation_input *input,
 	return 0;
 }
 
-static int bind_text(const struct sl_generation_input *input,
+/*
+ * Has the program hold its maps, by which it is known: those that these rules
+ * do not use are no longer named in it (specialise.h).
+ */
+static int bind_maps(const struct sl_generation_input *input,
 		     const struct sl_generation *g)
 {
 	uint32_t zero = 0;
@@ -355,10 +363,9 @@ static int bind_text(const struct sl_generation_input *input,
 	if (bpf_map_update_elem(map_fd(g, SL_MAP_TEXT), &zero, input->text,
 				BPF_ANY) < 0)
 		return -errno;
-	if (bpf_prog_bind_map(g->prog_fd, map_fd(g, SL_MAP_TEXT), NULL) < 0)
-		return -errno;
-	if (bpf_prog_bind_map(g->prog_fd, map_fd(g, SL_MAP_NAMES), NULL) < 0)
-		return -errno;
+	for (int map = 0; map <= SL_MAP_TEXT; map++)
+		if (bpf_prog_bind_map(g->prog_fd, map_fd(g, map), NULL) < 0)
+			return -errno;
 	return 0;
 }
 
@@ -429,11 +436,11 @@ int sl_generation_bind(const struct sl_generation_input *input,
 	int err = fill_names(input, generation);
 
 	if (!err)
-		err = bind_text(input, generation);
+		err = bind_maps(input, generation);
 	if (!err)
 		return 0;
 	sl_generation_close(generation);
-	return sl_error_set(error, err, "filter: bind names and text: %s",
+	return sl_error_set(error, err, "filter: bind maps: %s",
 			    strerror(-err));
 }
 
