@@ -19,7 +19,8 @@ struct builder {
 	struct sl_tables_builder *tables;
 	uint32_t nodes; /* their offset */
 	struct sl_array4 shape;
-	size_t at; /* the segment that holds the address under way */
+	size_t most; /* bytes that the nodes may take */
+	size_t at;   /* the segment that holds the address under way */
 };
 
 static uint32_t first_of(const struct builder *b, size_t segment)
@@ -36,58 +37,66 @@ static bool is_uniform(const struct builder *b, uint32_t first, unsigned bits)
 	       first_of(b, b->at + 1) > last;
 }
 
-/* -EFBIG when the value needs wider entries. */
+/* -EFBIG when the entry needs to be wider. */
 static int set_entry(const struct builder *b, size_t offset, uint32_t i,
-		     bool leaf, uint32_t value)
+		     bool leaf, uint64_t value)
 {
 	void *entries = sl_tables_pointer(b->tables, (uint32_t)offset);
-	uint32_t top = 1u << (b->shape.entry_bytes * 8 - 1);
+	bool narrow = b->shape.entry_bytes == sizeof(uint32_t);
 
-	if (value >= top)
+	if (narrow &&
+	    value >> (leaf ? SL_ARRAY4_CLASS_BITS : SL_ARRAY4_NODE_BITS))
 		return -EFBIG;
-	if (leaf)
-		value |= top;
-	if (b->shape.entry_bytes == sizeof(uint16_t))
-		((uint16_t *)entries)[i] = (uint16_t)value;
+	if (!leaf)
+		value <<= b->shape.class_bits;
+	if (narrow)
+		((uint32_t *)entries)[i] = (uint32_t)value;
 	else
-		((uint32_t *)entries)[i] = value;
+		((uint64_t *)entries)[i] = value;
 	return 0;
 }
 
+/* The address bits that an entry at this depth looks at. */
+static unsigned index_bits(const struct builder *b, unsigned depth)
+{
+	if (depth == 0)
+		return SL_ARRAY4_ROOT_BITS;
+	return depth == 1 ? b->shape.bits : b->shape.deeper;
+}
+
 static int fill(struct builder *b, size_t offset, uint32_t block, unsigned bits,
-		unsigned index_bits);
+		unsigned depth);
 
 /* Where the new node for the 2^bits addresses at `block` begins, or -errno. */
-static int64_t add_node(struct builder *b, uint32_t block, unsigned bits)
+static int64_t add_node(struct builder *b, uint32_t block, unsigned bits,
+			unsigned depth)
 {
-	unsigned index_bits = bits == 32 - SL_ARRAY4_ROOT_BITS ?
-				      b->shape.bits :
-				      b->shape.deeper;
-	size_t entry = b->shape.entry_bytes;
-	int64_t offset = sl_tables_reserve(b->tables, entry << index_bits);
+	size_t bytes = (size_t)b->shape.entry_bytes << index_bits(b, depth);
+	int64_t offset = sl_tables_reserve(b->tables, bytes);
 	int err;
 
 	if (offset < 0)
 		return offset;
-	/* What small entries reach is what the lookup masks with. */
-	if (entry == sizeof(uint16_t) &&
-	    (size_t)offset - b->nodes + (entry << index_bits) > SL_ARRAY4_BYTES)
+	if (b->tables->used - b->nodes > b->most)
 		return -EFBIG;
+	if (depth > b->shape.steps)
+		b->shape.steps = (uint8_t)depth;
 	/* NOLINTNEXTLINE(misc-no-recursion): four levels */
-	err = fill(b, (size_t)offset, block, bits, index_bits);
+	err = fill(b, (size_t)offset, block, bits, depth);
 	if (err)
 		return err;
-	return (offset - b->nodes) / (int64_t)(entry << SL_ARRAY4_STRIDE);
+	return (offset - b->nodes) /
+	       (int64_t)((size_t)b->shape.entry_bytes << SL_ARRAY4_STRIDE);
 }
 
-/* Fills the 2^index_bits entries at `offset`. */
+/* Fills the entries at `offset`. */
 /* NOLINTNEXTLINE(misc-no-recursion) */
 static int fill(struct builder *b, size_t offset, uint32_t block, unsigned bits,
-		unsigned index_bits)
+		unsigned depth)
 {
-	unsigned rest = bits - index_bits; /* address bits below the entry */
+	unsigned rest = bits - index_bits(b, depth); /* below the entry */
 
-	for (uint32_t i = 0; i < 1u << index_bits; i++) {
+	for (uint32_t i = 0; i < 1u << index_bits(b, depth); i++) {
 		uint32_t first = block + (i << rest);
 		int64_t value;
 		bool leaf;
@@ -98,51 +107,82 @@ static int fill(struct builder *b, size_t offset, uint32_t block, unsigned bits,
 			b->at++;
 		leaf = is_uniform(b, first, rest);
 		value = leaf ? b->segments->items[b->at].class_id :
-			       add_node(b, first, rest);
+			       add_node(b, first, rest, depth + 1);
 		if (value < 0)
 			return (int)value;
-		err = set_entry(b, offset, i, leaf, (uint32_t)value);
+		err = set_entry(b, offset, i, leaf, (uint64_t)value);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int build(const struct sl_segments *segments,
-		 struct sl_tables_builder *tables, struct sl_array4 *shape)
+static int build(struct builder *b)
 {
-	size_t entries = (size_t)1 << SL_ARRAY4_ROOT_BITS;
-	struct builder b = { .segments = segments,
-			     .tables = tables,
-			     .shape = *shape };
-	int64_t root = sl_tables_reserve(tables, entries * shape->entry_bytes);
+	size_t entry = b->shape.entry_bytes, nodes;
+	int64_t root, zeros;
+	int err;
 
-	if (root < 0)
-		return (int)root;
-	b.nodes = (uint32_t)tables->used;
-	shape->root = (uint32_t)root;
-	shape->nodes = b.nodes;
-	return fill(&b, (size_t)root, 0, 32, SL_ARRAY4_ROOT_BITS);
+	root = sl_tables_reserve_aligned(b->tables,
+					 entry << SL_ARRAY4_ROOT_BITS);
+	zeros = sl_tables_reserve(b->tables, entry << b->shape.bits);
+	if (root < 0 || zeros < 0)
+		return root < 0 ? (int)root : (int)zeros;
+	b->nodes = (uint32_t)zeros;
+	b->shape.root = (uint32_t)root;
+	b->shape.nodes = b->nodes;
+	err = fill(b, (size_t)root, 0, 32, 0);
+	if (err)
+		return err;
+	nodes = (b->tables->used - b->nodes) / entry;
+	while (b->shape.mask + 1 < nodes)
+		b->shape.mask = b->shape.mask << 1 | 1;
+	sl_tables_reach(b->tables,
+			b->nodes + ((size_t)b->shape.mask + 1) * entry);
+	return 0;
 }
+
+/* What nodes of 8 bits may take: more, and the smaller ones cost less. */
+#define LARGE_BYTES_MAX ((size_t)1 << 20)
 
 int sl_array4_build(const struct sl_segments *segments,
 		    struct sl_tables_builder *tables, struct sl_array4 *array)
 {
-	struct sl_array4 shapes[] = {
-		{ .entry_bytes = 2, .bits = 8, .deeper = 8 },
-		{ .entry_bytes = 2, .bits = 8, .deeper = 4 },
-		{ .entry_bytes = 2, .bits = 4, .deeper = 4 },
-		{ .entry_bytes = 4, .bits = 4, .deeper = 4 },
+	const struct builder builders[] = {
+		{ .shape = { .entry_bytes = 4,
+			     .class_bits = SL_ARRAY4_CLASS_BITS,
+			     .bits = 8,
+			     .deeper = 8 },
+		  .most = LARGE_BYTES_MAX },
+		{ .shape = { .entry_bytes = 4,
+			     .class_bits = SL_ARRAY4_CLASS_BITS,
+			     .bits = 8,
+			     .deeper = 4 },
+		  .most = LARGE_BYTES_MAX },
+		{ .shape = { .entry_bytes = 4,
+			     .class_bits = SL_ARRAY4_CLASS_BITS,
+			     .bits = 4,
+			     .deeper = 4 },
+		  .most = SIZE_MAX },
+		{ .shape = { .entry_bytes = 8,
+			     .class_bits = 32,
+			     .bits = 4,
+			     .deeper = 4 },
+		  .most = SIZE_MAX },
 	};
 	size_t used = tables->used;
 	int err = -EFBIG;
 
 	for (size_t i = 0;
-	     i < sizeof(shapes) / sizeof(*shapes) && err == -EFBIG; i++) {
+	     i < sizeof(builders) / sizeof(*builders) && err == -EFBIG; i++) {
+		struct builder b = builders[i];
+
 		sl_tables_shrink(tables, used);
-		err = build(segments, tables, &shapes[i]);
+		b.segments = segments;
+		b.tables = tables;
+		err = build(&b);
 		if (!err)
-			*array = shapes[i];
+			*array = b.shape;
 	}
 	return err;
 }

@@ -13,9 +13,12 @@ struct sl_tables_builder;
 struct sl_array4 {
 	uint32_t root;	/* offset */
 	uint32_t nodes; /* offset of node 0 */
-	uint32_t entry_bytes;
+	uint32_t mask;	/* entries from there that a lookup may read, - 1 */
+	uint8_t entry_bytes;
+	uint8_t class_bits;
 	uint8_t bits;	/* that the first node below the root looks at */
 	uint8_t deeper; /* and the others */
+	uint8_t steps;	/* the deepest node, counted from 1 below the root */
 };
 
 /*

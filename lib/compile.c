@@ -310,7 +310,7 @@ static void flag_size(struct sl_gen *gen)
 
 static int compile_rules(struct sl_compiler *c)
 {
-	int64_t steps, slack;
+	int64_t steps;
 	int err = 0;
 
 	/* Offset 0 stands for "none": nothing lies there. */
@@ -325,11 +325,10 @@ static int compile_rules(struct sl_compiler *c)
 	flag_size(&c->out->gen);
 	steps = sl_tables_reserve(&c->tables,
 				  c->out->gen.n_steps * sizeof(struct sl_step));
-	slack = sl_tables_reserve(&c->tables, SL_TABLE_SLACK);
-	if (steps < 0 || slack < 0)
-		return steps < 0 ? (int)steps : (int)slack;
+	if (steps < 0)
+		return (int)steps;
 	c->out->gen.steps = (uint32_t)steps;
-	return 0;
+	return sl_tables_close(&c->tables);
 }
 
 static int compile(struct sl_compiler *c)
@@ -419,6 +418,9 @@ int sl_compile(const struct sl_config *config, const char *interface,
 	}
 	c.out->tables = c.tables.bytes;
 	c.out->gen.table_bytes = (uint32_t)c.tables.used;
+	if (c.tables.used)
+		c.out->gen.table_last =
+			(uint32_t)c.tables.used - SL_TABLE_SLACK;
 	*compiled = c.out;
 	return 0;
 }

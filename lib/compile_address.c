@@ -48,9 +48,11 @@ static int put_family(struct sl_compiler *c, int family,
 	if (family == 4) {
 		f->classes = array.root;
 		f->nodes4 = array.nodes;
-		f->entry_bytes = array.entry_bytes;
+		f->mask4 = array.mask;
+		f->class_bits4 = array.class_bits;
 		f->bits4 = array.bits;
 		f->deeper4 = array.deeper;
+		f->steps4 = array.steps;
 	} else {
 		f->classes6 = (uint32_t)root;
 	}

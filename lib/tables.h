@@ -17,6 +17,7 @@
 struct sl_tables_builder {
 	uint8_t *bytes;
 	size_t used, room;
+	size_t reach; /* what lookups may read: up to there, or to the end */
 };
 
 /*
@@ -24,6 +25,16 @@ struct sl_tables_builder {
  * -ENOMEM, or -E2BIG past SL_TABLES_BYTES_MAX.
  */
 int64_t sl_tables_reserve(struct sl_tables_builder *tables, size_t bytes);
+
+/* The same at the next multiple of 64, a cache line. */
+int64_t sl_tables_reserve_aligned(struct sl_tables_builder *tables,
+				  size_t bytes);
+
+/* Bytes below `end` may be read: sl_tables_close() makes them exist. */
+void sl_tables_reach(struct sl_tables_builder *tables, size_t end);
+
+/* Adds what may be read behind the end: 0, -ENOMEM or -E2BIG. */
+int sl_tables_close(struct sl_tables_builder *tables);
 
 /* Gives back, zeroed, what was reserved after `used` bytes were in use. */
 void sl_tables_shrink(struct sl_tables_builder *tables, size_t used);

@@ -40,18 +40,13 @@ static uint32_t trie_class(const struct sl_compiled *c, uint32_t root,
 	return entry & ~SL_TRIE_LEAF;
 }
 
-static uint32_t entry4(const struct sl_compiled *c,
-		       const struct sl_gen_field *f, uint64_t offset,
+static uint64_t entry4(const struct sl_compiled *c,
+		       const struct sl_gen_field *f, uint32_t offset,
 		       uint64_t i, struct sl_visit *visit)
 {
-	const void *at = table_at(c, offset + i * f->entry_bytes, visit);
-	uint32_t entry;
-
-	if (f->entry_bytes == sizeof(uint32_t))
-		return *(const uint32_t *)at;
-	/* The top bit of a small entry, to where that of a large one is. */
-	entry = *(const uint16_t *)at;
-	return entry >> 15 ? SL_TRIE_LEAF | (entry & 0x7fff) : entry;
+	if (f->class_bits4 == SL_ARRAY4_CLASS_BITS)
+		return *(const uint32_t *)table_at(c, offset + i * 4, visit);
+	return *(const uint64_t *)table_at(c, offset + i * 8, visit);
 }
 
 /* As many steps for each address: one that has its class reads node 0. */
@@ -60,20 +55,20 @@ static uint32_t array4_class(const struct sl_compiled *c,
 			     struct sl_visit *visit)
 {
 	unsigned shift = 32 - SL_ARRAY4_ROOT_BITS, bits = f->bits4;
-	uint32_t entry = entry4(c, f, f->classes, address >> shift, visit);
+	uint64_t entry = entry4(c, f, f->classes, address >> shift, visit);
+	uint64_t all = entry;
 
 	visit->arrays++;
-	for (; shift; bits = f->deeper4) {
+	for (int i = 0; i < f->steps4; i++, bits = f->deeper4) {
 		shift -= bits;
 		visit->nodes++;
-		if (entry & SL_TRIE_LEAF)
-			continue;
 		entry = entry4(c, f, f->nodes4,
-			       ((uint64_t)entry << SL_ARRAY4_STRIDE) +
+			       (entry >> f->class_bits4 << SL_ARRAY4_STRIDE) +
 				       (address >> shift & ((1u << bits) - 1)),
 			       visit);
+		all |= entry;
 	}
-	return entry & ~SL_TRIE_LEAF;
+	return (uint32_t)(all & ((1ull << f->class_bits4) - 1));
 }
 
 static uint32_t value_class(const struct sl_compiled *c,
@@ -206,12 +201,9 @@ static uint32_t trie_depth(const struct sl_compiled *c, uint32_t entry)
 static uint32_t address_depth(const struct sl_compiled *c,
 			      const struct sl_gen_field *f)
 {
-	uint32_t most = trie_depth(c, f->classes6), steps = 0;
-	unsigned shift = 32 - SL_ARRAY4_ROOT_BITS, bits = f->bits4;
+	uint32_t most = trie_depth(c, f->classes6);
 
-	for (; shift; bits = f->deeper4, steps++)
-		shift -= bits;
-	return steps > most ? steps : most;
+	return f->steps4 > most ? f->steps4 : most;
 }
 
 void sl_visit_worst(const struct sl_compiled *compiled, struct sl_visit *visit)

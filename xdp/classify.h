@@ -21,7 +21,6 @@
 struct sl_tables {
 	const volatile struct sl_gen *gen;
 	const __u8 *base;
-	__u64 last; /* the last offset that may be read: SL_TABLE_SLACK at it */
 };
 
 static __always_inline const __u8 *sl_table_at(const struct sl_tables *t,
@@ -29,7 +28,7 @@ static __always_inline const __u8 *sl_table_at(const struct sl_tables *t,
 {
 	/* What the compare teaches must hold of the register that is added. */
 	SL_KEEP(offset);
-	if (offset > t->last)
+	if (offset > t->gen->table_last)
 		return NULL;
 	return t->base + offset;
 }
@@ -89,63 +88,40 @@ static __always_inline bool sl_trie_lookup(const struct sl_tables *t,
 	return true;
 }
 
-/*
- * One step of sl_array4_lookup(): *entry, if it is no leaf, becomes that of
- * `index` in the node it names. Small entries need no check: node numbers are
- * below 1 << 15, so what they name is within the slack (SL_ARRAY4_BYTES).
- */
-static __always_inline bool sl_array4_step(const struct sl_tables *t,
-					   __u32 nodes, bool narrow,
-					   __u32 index, __u64 *entry)
+/* Entry `at` of the IPv4 array that begins at `offset`: see sluice/abi.h. */
+static __always_inline __u64 sl_array4_entry(const struct sl_tables *t,
+					     bool narrow, __u32 offset,
+					     __u64 at)
 {
-	__u64 leaf = 0 - (*entry >> (narrow ? 15 : 31)); /* all ones or none */
-	__u64 next, at;
-	const __u8 *p;
+	/* The verifier knows the offset, and from its mask how large `at` is. */
+	const __u8 *array = t->base + offset;
 
-	SL_KEEP(leaf);
-	at = ((*entry & ~leaf) << SL_ARRAY4_STRIDE) + index;
-	if (narrow) {
-		at &= SL_ARRAY4_ENTRIES - 1;
-		next = ((const __u16 *)(t->base + nodes))[at];
-	} else {
-		p = sl_table_at(t, nodes + at * 4);
-		if (!p)
-			return false;
-		next = *(const __u32 *)p;
-	}
-	*entry = (*entry & leaf) | (next & ~leaf);
-	return true;
+	return narrow ? ((const __u32 *)array)[at] : ((const __u64 *)array)[at];
 }
 
-/*
- * No branch depends on the address: what traffic with many addresses costs is
- * mispredicted branches (15 to 20 cycles each) as much as cache misses. A
- * lookup that has come to a leaf keeps it, and goes on reading node 0.
- */
-static __always_inline bool
+static __always_inline __u32
 sl_array4_lookup(const struct sl_tables *t,
-		 const volatile struct sl_gen_field *f, __u32 address,
-		 __u32 *class_id)
+		 const volatile struct sl_gen_field *f, __u32 address)
 {
-	bool narrow = f->entry_bytes == sizeof(__u16);
-	__u32 shift = 32 - SL_ARRAY4_ROOT_BITS, bits = f->bits4;
-	/* The verifier knows where the root is and how many entries it has. */
-	const __u8 *root = t->base + f->classes;
-	__u64 entry = narrow ? ((const __u16 *)root)[address >> shift] :
-			       ((const __u32 *)root)[address >> shift];
+	__u32 class_bits = f->class_bits4 & 63, bits = f->bits4 & 31;
+	bool narrow = class_bits == SL_ARRAY4_CLASS_BITS;
+	__u32 shift = 32 - SL_ARRAY4_ROOT_BITS;
+	__u64 entry = sl_array4_entry(t, narrow, f->classes, address >> shift);
+	__u64 all = entry;
 
 #pragma GCC unroll 4
-	for (int i = 0; i < SL_ARRAY4_STEPS && shift; i++) {
+	for (int i = 0; i < SL_ARRAY4_STEPS; i++) {
+		__u64 at = entry >> class_bits << SL_ARRAY4_STRIDE;
+
+		if (i >= f->steps4)
+			break;
 		shift -= bits;
-		if (!sl_array4_step(t, f->nodes4, narrow,
-				    (address >> (shift & 31)) &
-					    ((1u << (bits & 31)) - 1),
-				    &entry))
-			return false;
-		bits = f->deeper4;
+		at += (address >> (shift & 31)) & ((1u << bits) - 1);
+		entry = sl_array4_entry(t, narrow, f->nodes4, at & f->mask4);
+		all |= entry;
+		bits = f->deeper4 & 31;
 	}
-	*class_id = entry & (narrow ? 0x7fff : 0x7fffffff);
-	return true;
+	return all & ((1ull << class_bits) - 1);
 }
 
 static __always_inline bool
@@ -155,11 +131,11 @@ sl_address_class(const struct sl_tables *t, const struct sl_packet *p,
 {
 	const __u64 *address = destination ? p->dst : p->src;
 
-	if (p->family == SL_FAMILY_IP4)
-		return sl_array4_lookup(t, f, address[0] >> 32, class_id);
 	if (p->family == SL_FAMILY_IP6)
 		return sl_trie_lookup(t, f->classes6, address, true, class_id);
-	*class_id = f->none;
+	*class_id = p->family == SL_FAMILY_IP4 ?
+			    sl_array4_lookup(t, f, address[0] >> 32) :
+			    f->none;
 	return true;
 }
 
@@ -270,7 +246,8 @@ static __always_inline bool sl_fold(const struct sl_tables *t,
 	if (!sl_class(t, p, field, live, &c))
 		return false;
 	/* With and without the field: one path from here on, not two. */
-	SL_FORGET(c, unknown);
+	if (t->gen->flags & SL_GEN_FORGETS)
+		SL_FORGET(c, unknown);
 	if (f->combine &&
 	    !sl_table_u32(
 		    t, f->combine + ((__u64)*group * f->n_classes + c) * 4, &c))
@@ -403,45 +380,47 @@ _Static_assert(SL_SUMMARY_MAX * 64 == SL_WORDS_MAX, "s is 4 bits, w is 10");
  */
 struct sl_cache_place {
 	__u64 set;
-	__u64 tag; /* in its place in the word; never 0 */
+	__u64 tag; /* in its place in the word */
 };
 
 static __always_inline struct sl_cache_place
 sl_cache_place(const volatile struct sl_gen *gen, __u64 key)
 {
-	__u32 key_bits = gen->cache_key_bits & 63;
-	__u32 tag_bits = (key_bits - gen->cache_bits) & 63;
-	__u64 h = (key * 0x9e3779b97f4a7c15ULL) & ((1ULL << key_bits) - 1);
+	__u64 h = (key * 0x9e3779b97f4a7c15ULL)
+		  << ((64 - gen->cache_key_bits) & 63);
+	__u64 tag = h << (gen->cache_bits & 63) >>
+		    ((64 + gen->cache_bits - gen->cache_key_bits) & 63);
 
 	return (struct sl_cache_place){
-		.set = h >> tag_bits,
-		.tag = ((h & ((1ULL << tag_bits) - 1)) + 1) << SL_MATCH_BITS,
+		.set = h >> ((64 - gen->cache_bits) & 63),
+		.tag = tag << (SL_MATCH_BITS + 1),
 	};
 }
 
 #define SL_CACHE_MISS 0xffffffffu
+/* In every word that holds an answer, between it and the tag. */
+#define SL_CACHE_HOLDS (1ull << SL_MATCH_BITS)
 
-/* The answer in this set, or SL_CACHE_MISS. No branch: see above. */
+/* The answer in this set, or SL_CACHE_MISS. No branch: see SL_ARRAY4_*. */
 static __always_inline __u32 sl_cache_find(const __u64 set[SL_CACHE_WAYS],
 					   __u64 tag)
 {
-	__u64 answers = 0, hits = 0;
+	__u64 found = 0;
 
 	/*
-	 * Answers are below the tag, so what the exclusive or leaves of the
-	 * right word is the answer. A tag is in one way at most.
+	 * What the exclusive or leaves of the right word is below twice
+	 * SL_CACHE_HOLDS; of an empty one, nothing or a tag. A tag is in one
+	 * way at most, and below 1 << 63.
 	 */
 #pragma GCC unroll 4
 	for (int way = 0; way < SL_CACHE_WAYS; way++) {
-		__u64 answer = set[way] ^ tag;
-		/* 1 if nothing is above the answer's bits */
-		__u64 hit = ((answer >> SL_MATCH_BITS) - 1) >> 63;
+		__u64 word = set[way] ^ tag;
+		__u64 mine = (__s64)(word - 2 * SL_CACHE_HOLDS) >> 63;
 
-		SL_KEEP(hit);
-		answers |= answer & (0 - hit);
-		hits |= hit;
+		SL_KEEP(mine); /* all ones, or none */
+		found |= word & mine;
 	}
-	return hits ? (__u32)answers : SL_CACHE_MISS;
+	return found ? (__u32)(found - SL_CACHE_HOLDS) : SL_CACHE_MISS;
 }
 
 /* First in, first out. */
@@ -453,7 +432,7 @@ static __always_inline void sl_cache_put(__u64 set[SL_CACHE_WAYS], __u64 tag,
 #pragma GCC unroll 4
 	for (int i = SL_CACHE_WAYS - 1; i > 0; i--)
 		way[i] = way[i - 1];
-	way[0] = tag | answer;
+	way[0] = tag | SL_CACHE_HOLDS | answer;
 }
 
 #endif /* SLUICE_XDP_CLASSIFY_H */

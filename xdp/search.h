@@ -18,7 +18,6 @@ static __always_inline bool open_tables(struct sl_tables *t)
 
 	t->gen = &sl_gen;
 	t->base = bpf_map_lookup_elem(&sl_tables, &zero);
-	t->last = sl_gen.table_bytes - SL_TABLE_SLACK;
 	return t->base;
 }
 

@@ -39,7 +39,7 @@
 #include "sluice/live.h"
 
 #define SL_ABI_MAGIC 0x45434c53u /* "SLCE" in memory, little endian */
-#define SL_ABI_VERSION 3
+#define SL_ABI_VERSION 4
 
 /* Names are at most this long, with the terminating NUL. */
 #define SL_NAME_BYTES 64
@@ -274,21 +274,22 @@ struct sl_trie_node {
 
 /*
  * IPv4 address -> class: an array of entries for the first 16 bits, nodes for
- * the next `bits4` bits (4 or 8) and for `deeper4` each then. Entries are
- * `entry_bytes` long. The top bit makes one a class, for all addresses below;
- * else it is where a node begins, in units of 16 entries.
+ * the next `bits4` bits (4 or 8) and for `deeper4` each then, `steps4` of them
+ * for every address. An entry is a class, in its lower `class_bits4` bits, or
+ * above these where a node begins, in units of 16 entries; the other part is 0.
+ * Node 0 is all zeros: who has a class goes on there, and what the entries on
+ * the way have in common by "or" is the class.
  *
- * Small entries and nodes, because what costs is cache lines and pages: 10,000
- * rules of an access list take 0.3 MB a direction here, and 2 to 4 MB in arrays
- * of 256 words.
+ * Small nodes, because what costs is cache lines and pages: one of 4 bits is a
+ * line. No branch, because with many addresses none is predicted.
  */
 #define SL_ARRAY4_ROOT_BITS 16
 #define SL_ARRAY4_STRIDE 4
 #define SL_ARRAY4_STRIDE_MAX 8
 #define SL_ARRAY4_STEPS ((32 - SL_ARRAY4_ROOT_BITS) / SL_ARRAY4_STRIDE)
-/* What 15 bits of a small entry can reach, and the bytes of it. */
-#define SL_ARRAY4_ENTRIES (1u << (15 + SL_ARRAY4_STRIDE))
-#define SL_ARRAY4_BYTES (SL_ARRAY4_ENTRIES * sizeof(__u16))
+/* Entries of 4 bytes hold as much; where that is not enough, 8 have twice. */
+#define SL_ARRAY4_CLASS_BITS 15
+#define SL_ARRAY4_NODE_BITS 17
 
 /*
  * The answer of a lookup, in 20 bits: what the first matching rule says, and
@@ -337,26 +338,27 @@ struct sl_step {
 /*
  * The tables end in as many bytes that nothing points at, so that one
  * comparison with an offset makes what is at it readable: any entry, a whole
- * vector with its summary, a node with all its children, a step, any node of
- * an IPv4 array of small entries. The bytes are never used.
+ * vector with its summary, a node with all its children, a step. The bytes are
+ * never used.
  */
-#define SL_TABLE_SLACK SL_ARRAY4_BYTES
+#define SL_TABLE_SLACK 16384
 
 /* How one field becomes a class, and that a part of its group's and the key. */
 struct sl_gen_field {
-	__u16 used;	   /* 0: no rule asks for it */
-	__u16 word;	   /* of the key */
-	__u32 classes;	   /* root of the trie, of the IPv4 array, or __u32[] */
-	__u32 classes6;	   /* SRC, DST: root of the IPv6 trie */
-	__u32 nodes4;	   /* SRC, DST: node 0 of the IPv4 array */
-	__u32 entry_bytes; /* SRC, DST: of the IPv4 array, 2 or 4 */
+	__u16 used;	/* 0: no rule asks for it */
+	__u16 word;	/* of the key */
+	__u32 classes;	/* root of the trie, of the IPv4 array, or __u32[] */
+	__u32 classes6; /* SRC, DST: root of the IPv6 trie */
+	__u32 nodes4;	/* SRC, DST: node 0 of the IPv4 array */
+	__u32 mask4;	/* and of entries from there, 2^n - 1 */
 	__u32 pages;   /* __u16[256] numbers of pages of 256 classes; 0: flat */
 	__u32 none;    /* the class of a packet without the field */
 	__u32 combine; /* __u32[group's classes][n_classes]; 0: it begins it */
 	__u32 n_classes;
 	__u8 bits4;   /* SRC, DST: of the IPv4 array's first nodes, 4 or 8 */
 	__u8 deeper4; /* and of those below */
-	__u16 pad;
+	__u8 steps4;  /* and nodes that some address needs, 0 to 4 */
+	__u8 class_bits4; /* 15, or 32 in entries of 8 bytes */
 	__u64 weight; /* of the group's class in the key, if it ends it; or 0 */
 };
 
@@ -394,7 +396,7 @@ struct sl_key {
 #define SL_CACHE_WAYS 4
 #define SL_CACHE_BITS_MIN 8
 #define SL_CACHE_BITS_MAX 15
-#define SL_CACHE_TAG_BITS (64 - SL_MATCH_BITS - 1)
+#define SL_CACHE_TAG_BITS (64 - SL_MATCH_BITS - 2)
 
 /*
  * A generation's constants. They are frozen before the program loads, so the
@@ -421,8 +423,8 @@ struct sl_gen {
 	__u32 cache_bits;     /* sparse; 0: no cache */
 	__u32 cache_key_bits; /* every key, resumes included, is below 1 << this */
 	__u32 cache_cpus;
-	__u32 want; /* of sl_parse(): bits of enum sl_field */
-	__u32 pad;
+	__u32 want;	  /* of sl_parse(): bits of enum sl_field */
+	__u32 table_last; /* the last offset where SL_TABLE_SLACK may be read */
 	struct sl_live_shape live;
 	struct sl_gen_group group[SL_GROUPS_MAX];
 	struct sl_gen_field field[SL_FIELD_COUNT];

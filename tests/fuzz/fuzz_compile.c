@@ -87,7 +87,7 @@ static __u64 place_number(const struct sl_gen *gen, __u64 key)
 	struct sl_cache_place place = sl_cache_place(gen, key);
 
 	return place.set << (gen->cache_key_bits - gen->cache_bits) |
-	       ((place.tag >> SL_MATCH_BITS) - 1);
+	       place.tag >> (SL_MATCH_BITS + 1);
 }
 
 /* That number is the key times something odd, so no other key has it. */
@@ -213,7 +213,6 @@ static void check_packets(struct subject *s, const struct sl_config *config,
 	s->tables = (struct sl_tables){
 		.gen = gen,
 		.base = s->compiled->tables,
-		.last = gen->table_bytes - SL_TABLE_SLACK,
 	};
 	s->cache = calloc((size_t)SL_CACHE_WAYS << gen->cache_bits,
 			  sizeof(*s->cache));

@@ -147,9 +147,7 @@ static void test_visit_is_the_lookup(void **state)
 	assert_int_equal(sl_fullest_words(l.compiled, &bound), 0);
 	sl_visit_worst(l.compiled, &worst);
 	for (int i = 0; i < PACKETS; i++) {
-		struct sl_tables t = { &l.compiled->gen, l.compiled->tables,
-				       l.compiled->gen.table_bytes -
-					       SL_TABLE_SLACK };
+		struct sl_tables t = { &l.compiled->gen, l.compiled->tables };
 		uint32_t words, from = random_below(RULES), position;
 		struct sl_visit visit = { 0 };
 		sl_address values[SL_DIM_COUNT];
@@ -184,9 +182,7 @@ static void test_dense_visit(void **state)
 	make_list(&l, 12);
 	assert_true(l.compiled->gen.dense);
 	for (int i = 0; i < PACKETS; i++) {
-		struct sl_tables t = { &l.compiled->gen, l.compiled->tables,
-				       l.compiled->gen.table_bytes -
-					       SL_TABLE_SLACK };
+		struct sl_tables t = { &l.compiled->gen, l.compiled->tables };
 		struct sl_visit visit = { 0 };
 		sl_address values[SL_DIM_COUNT];
 		struct sl_packet packet;
