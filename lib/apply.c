@@ -59,6 +59,7 @@ struct apply {
 	struct target *targets;
 	size_t n_targets;
 	struct sl_limit_maps limits;
+	struct sl_limit_place *places; /* of the targets */
 	struct sl_live_shape live;
 	int live_fd;	 /* -1: no live set */
 	bool rules_only; /* what else is in the configuration runs already */
@@ -152,8 +153,9 @@ static struct sl_generation_input input_of(const struct apply *a,
 		.text = a->text,
 		.previous = t->has_previous ? &t->previous : NULL,
 		.limits = &a->limits,
-		.live = &a->live,
-		.live_fd = a->live_fd,
+		.live = a->rules_only ? &t->previous.gen.live : &a->live,
+		.live_fd = a->rules_only ? t->previous.map_fd[SL_MAP_LIVE] :
+					   a->live_fd,
 		.frags = t->interface->frags,
 		.netlink = by_netlink(a, t),
 		.extensions = t->ext.used,
@@ -300,22 +302,20 @@ static int swap_all(const struct apply *a)
 
 /*
  * One map for all interfaces. A change of rules goes on with what the sets hold
- * by now: the running text does not have it.
+ * by now, on each interface: the running text does not have it.
  */
 static int make_live(struct apply *a)
 {
-	const struct target *first = &a->targets[0];
 	int err;
 
-	if (a->rules_only && a->n_targets && first->has_previous) {
-		a->live = first->previous.gen.live;
-		if (a->live.bytes)
-			a->live_fd = dup(first->previous.map_fd[SL_MAP_LIVE]);
-		return a->live.bytes && a->live_fd < 0 ?
-			       sl_error_set(a->error, -errno, "live sets: %s",
-					    strerror(errno)) :
-			       0;
-	}
+	for (size_t i = 0; i < a->n_targets && a->rules_only; i++)
+		if (!a->targets[i].has_previous)
+			return sl_error_set(a->error, -ENOENT,
+					    "%s: its filter was detached just "
+					    "now; `sluice apply` attaches it",
+					    a->targets[i].interface->name);
+	if (a->rules_only)
+		return 0;
 	err = sl_live_plan(a->config, &a->live, a->error);
 	if (err || !a->live.bytes)
 		return err;
@@ -323,36 +323,20 @@ static int make_live(struct apply *a)
 	return a->live_fd < 0 ? a->live_fd : 0;
 }
 
-/* The filter whose limiters go on: none for a dry run, or if others use them. */
-static int find_limits(const struct apply *a, const struct sl_filter **running)
-{
-	int *ifindexes = calloc(a->n_targets + 1, sizeof(*ifindexes));
-	const struct sl_filter *found = NULL;
-	int elsewhere = 0;
-
-	if (!ifindexes)
-		return sl_error_set(a->error, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < a->n_targets; i++) {
-		ifindexes[i] = a->targets[i].attachment.ifindex;
-		if (!found && a->targets[i].has_previous && !a->dry_run)
-			found = &a->targets[i].previous;
-	}
-	if (found)
-		elsewhere = sl_limit_maps_elsewhere(found, ifindexes,
-						    a->n_targets, a->error);
-	free(ifindexes);
-	*running = elsewhere ? NULL : found;
-	return elsewhere < 0 ? elsewhere : 0;
-}
-
+/* A dry run takes nothing of what runs. */
 static int make_limits(struct apply *a)
 {
-	const struct sl_filter *running = NULL;
-	int err = find_limits(a, &running);
+	int err;
 
-	if (!err)
-		err = sl_limit_maps_open(a->config, running, &a->limits,
-					 a->error);
+	for (size_t i = 0; i < a->n_targets; i++) {
+		const struct target *t = &a->targets[i];
+
+		a->places[i].ifindex = t->attachment.ifindex;
+		if (t->has_previous && !a->dry_run)
+			a->places[i].previous = &t->previous;
+	}
+	err = sl_limit_maps_open(a->config, a->places, a->n_targets, &a->limits,
+				 a->error);
 	for (size_t i = 0; i < a->n_targets && !err; i++)
 		sl_limit_maps_assign(&a->limits, a->targets[i].compiled);
 	return err;
@@ -389,6 +373,9 @@ static int run(struct apply *a)
 		err = open_target(&a->targets[i], a->error);
 	if (!err)
 		err = prepare_all(a);
+	if (!err && !a->dry_run)
+		err = sl_limit_maps_carry(&a->limits, a->places, a->n_targets,
+					  a->error);
 	if (!err && !a->dry_run)
 		err = swap_all(a);
 	if (!err && !a->dry_run)
@@ -439,8 +426,12 @@ static int apply(struct apply *a, const bool *skip, struct sl_applied *applied)
 
 	a->limits = (struct sl_limit_maps){ -1, -1, -1, 0, NULL, NULL, 0 };
 	a->targets = calloc(config->n_interfaces + 1, sizeof(*a->targets));
-	if (!a->targets)
+	a->places = calloc(config->n_interfaces + 1, sizeof(*a->places));
+	if (!a->targets || !a->places) {
+		free(a->targets);
+		free(a->places);
 		return sl_error_set(a->error, -ENOMEM, "out of memory");
+	}
 	for (size_t i = 0; i < config->n_interfaces; i++) {
 		struct target *t = &a->targets[a->n_targets];
 
@@ -461,6 +452,7 @@ static int apply(struct apply *a, const bool *skip, struct sl_applied *applied)
 	if (a->live_fd >= 0)
 		close(a->live_fd);
 	free(a->targets);
+	free(a->places);
 	free(a->text);
 	return err;
 }

@@ -34,25 +34,28 @@ static int no_memory(const struct carry *c)
 static int refuse(const struct carry *c, const struct sl_rule *live,
 		  const char *what, const char *name, const char *remedy)
 {
+	const char *on = c->running->filters[0].interface;
+
 	return sl_error_set(c->error, -EINVAL,
 			    "%s: rule \"%s\" of owner \"%s\" runs on %s %s "
-			    "\"%s\"; %s, or `sluice rule del %s` first",
+			    "\"%s\"; %s, or `sluice rule del -i %s %s` first",
 			    c->config->source->name, live->name,
-			    sl_rule_owner(live),
-			    c->running->filters[0].interface, what, name,
-			    remedy, live->name);
+			    sl_rule_owner(live), on, what, name, remedy, on,
+			    live->name);
 }
 
 static int refuse_name(const struct carry *c, const struct sl_rule *live,
 		       const struct sl_rule *own)
 {
+	const char *on = c->running->filters[0].interface;
+
 	return sl_error_set(c->error, -EINVAL,
 			    "%s:%u:%u: rule \"%s\": a rule of that name and of "
 			    "owner \"%s\" runs on %s; rename this one, or "
-			    "`sluice rule del %s` first",
+			    "`sluice rule del -i %s %s` first",
 			    c->config->source->name, own->pos.line,
-			    own->pos.column, own->name, sl_rule_owner(live),
-			    c->running->filters[0].interface, live->name);
+			    own->pos.column, own->name, sl_rule_owner(live), on,
+			    on, live->name);
 }
 
 /* A set that the rule names, found again in the configuration. */
@@ -147,7 +150,9 @@ static int carry_rule(struct carry *c, struct sl_rule *ran)
 		     !sl_rule_is_expired(ran, c->now_ns);
 
 	if (own && strcmp(sl_rule_owner(own), sl_rule_owner(ran)) == 0) {
-		if (own->deadline_ns < ran->deadline_ns)
+		/* Another lifetime than what ran begins with this apply. */
+		if (own->options.expires_ns == ran->options.expires_ns &&
+		    own->deadline_ns < ran->deadline_ns)
 			own->deadline_ns = ran->deadline_ns;
 		return 0;
 	}

@@ -2,12 +2,14 @@
 /*
  * A part of the language that is parsed but not carried out is refused by
  * name: a filter that ignored a condition would match more than was written.
- * As a part becomes effective, its line here goes.
+ * As a part becomes effective, its line here goes. And so are more limiters than
+ * a filter has room for, at the first rule too many.
  */
 #include <errno.h>
 
 #include "config.h"
 #include "keyword.h"
+#include "limiter.h"
 #include "parse.h"
 
 #define EFFECTIVE_ACTIONS                                    \
@@ -52,6 +54,33 @@ static void check_rule(struct check *c, const struct sl_rule *rule)
 		       sl_action_words[rule->verdict.action]);
 }
 
+static void refuse_limit(struct check *c, const struct sl_rule *rule,
+			 const char *why)
+{
+	const struct sl_source *s = c->config->source;
+
+	c->refused = true;
+	sl_diags_add(c->diags, false, s ? s->name : NULL, rule->verdict_pos,
+		     s ? s->text : NULL, s ? s->length : 0, "rule \"%s\": %s",
+		     rule->name, why);
+}
+
+static void check_limits(struct check *c)
+{
+	struct sl_limiter_sum sum = { 0 };
+	const char *why = NULL;
+
+	for (size_t i = 0; i < c->config->n_rules && !why; i++) {
+		const struct sl_rule *rule = &c->config->rules[i];
+
+		if (rule->verdict.action != SL_ACTION_LIMIT)
+			continue;
+		why = sl_limiter_count(&sum, sl_limiter_lines(&rule->verdict));
+		if (why)
+			refuse_limit(c, rule, why);
+	}
+}
+
 static void check_forwarder(struct check *c, const struct sl_forwarder *f)
 {
 	if (f->route)
@@ -82,6 +111,7 @@ int sl_config_check_effective(const struct sl_config *config,
 		check_set(&c, config->sets[i]);
 	for (size_t i = 0; i < config->n_rules; i++)
 		check_rule(&c, &config->rules[i]);
+	check_limits(&c);
 	check_forwarder(&c, &config->forwarder);
 	if (config->metrics.given)
 		refuse(&c, config->metrics.pos, "", NULL, "metrics");

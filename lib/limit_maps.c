@@ -18,6 +18,25 @@
 #include "limiter.h"
 #include "running.h"
 
+/* Live rules count with those of the file, which were counted before. */
+static int count_rules(const struct sl_config *config,
+		       struct sl_limiter_sum *sum, struct sl_error *error)
+{
+	const char *why = NULL;
+
+	for (size_t i = 0; i < config->n_rules && !why; i++) {
+		const struct sl_rule *rule = &config->rules[i];
+
+		if (rule->verdict.action != SL_ACTION_LIMIT)
+			continue;
+		why = sl_limiter_count(sum, sl_limiter_lines(&rule->verdict));
+		if (why)
+			return sl_error_set(error, -EINVAL, "rule \"%s\": %s",
+					    rule->name, why);
+	}
+	return 0;
+}
+
 static int want_rules(const struct sl_config *config, struct sl_limit_maps *l)
 {
 	int cpus = sl_cpus_possible(), err = 0;
@@ -89,13 +108,11 @@ static int create(enum bpf_map_type type, enum sl_filter_map which,
 	return fd < 0 ? -errno : fd;
 }
 
-static int make_new(struct sl_limit_maps *l)
+static int make_new(uint32_t n_lines, struct sl_limit_maps *l)
 {
 	static const struct sl_limiter empty[SL_LIMITERS_MAX];
 
-	l->n_lines = sl_limiters_lines(l->wants, l->n_wants);
-	if (!l->n_lines)
-		return -E2BIG;
+	l->n_lines = n_lines;
 	l->limiters_fd = create(BPF_MAP_TYPE_ARRAY, SL_MAP_LIMITERS,
 				sizeof(struct sl_limiter), SL_LIMITERS_MAX,
 				BPF_F_RDONLY_PROG);
@@ -142,61 +159,33 @@ static int write_fresh(const struct sl_limit_maps *l)
 	return err;
 }
 
-int sl_limit_maps_open(const struct sl_config *config,
-		       const struct sl_filter *previous,
-		       struct sl_limit_maps *limits, struct sl_error *error)
-{
-	struct sl_limit_maps l = { -1, -1, -1, 0, NULL, NULL, 0 };
-	int err = want_rules(config, &l);
-	size_t n;
-
-	if (!err && l.n_wants) {
-		err = previous ? take_running(previous, &l) : -ENOSPC;
-		if (err == -ENOSPC)
-			err = make_new(&l);
-		if (!err)
-			err = write_fresh(&l);
-	}
-	if (!err) {
-		*limits = l;
-		return 0;
-	}
-	n = l.n_wants;
-	sl_limit_maps_close(&l);
-	if (err == -E2BIG)
-		return sl_error_set(
-			error, -EINVAL,
-			"%zu limit rules, or the buckets of those per source, "
-			"are more than there may be (%d rules, %u MiB)",
-			n, SL_LIMITERS_MAX / 2, SL_LIMITER_LINES_MAX >> 14);
-	return sl_error_set(error, err, "limiters: prepare: %s",
-			    strerror(-err));
-}
-
-static uint32_t map_id(const struct sl_filter *filter)
+static uint32_t id_of(int map_fd)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t length = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(filter->map_fd[SL_MAP_LIMITERS], &info,
-				   &length) < 0)
+	if (bpf_obj_get_info_by_fd(map_fd, &info, &length) < 0)
 		return 0;
 	return info.id;
 }
 
-static bool is_among(int ifindex, const int *ifindexes, size_t n)
+static uint32_t map_id(const struct sl_filter *filter)
+{
+	return id_of(filter->map_fd[SL_MAP_LIMITERS]);
+}
+
+static bool is_among(int ifindex, const struct sl_limit_place *places, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (ifindexes[i] == ifindex)
+		if (places[i].ifindex == ifindex)
 			return true;
 	return false;
 }
 
-int sl_limit_maps_elsewhere(const struct sl_filter *filter,
-			    const int *ifindexes, size_t n,
-			    struct sl_error *error)
+/* Are the limiters in use on other interfaces of this network namespace? */
+static int used_elsewhere(uint32_t id, const struct sl_limit_place *places,
+			  size_t n, struct sl_error *error)
 {
-	uint32_t id = map_id(filter);
 	struct sl_runnings runnings;
 	int elsewhere = 0;
 	int err = sl_runnings_open(&runnings, error);
@@ -209,11 +198,159 @@ int sl_limit_maps_elsewhere(const struct sl_filter *filter,
 				&runnings.items[i].filters[f];
 
 			if (map_id(&r->filter) == id &&
-			    !is_among(r->ifindex, ifindexes, n))
+			    !is_among(r->ifindex, places, n))
 				elsewhere = 1;
 		}
 	sl_runnings_close(&runnings);
 	return elsewhere;
+}
+
+/*
+ * The filter in whose maps the limiters go on. Not if others use them: then they
+ * are not this change's to place and to sweep.
+ */
+static int choose_maps(const struct sl_limit_place *places, size_t n,
+		       const struct sl_filter **chosen, struct sl_error *error)
+{
+	const struct sl_filter *found = NULL;
+	int elsewhere = 0;
+
+	for (size_t i = 0; i < n && !found; i++)
+		found = places[i].previous;
+	if (found)
+		elsewhere = used_elsewhere(map_id(found), places, n, error);
+	*chosen = elsewhere ? NULL : found;
+	return elsewhere < 0 ? elsewhere : 0;
+}
+
+int sl_limit_maps_open(const struct sl_config *config,
+		       const struct sl_limit_place *places, size_t n,
+		       struct sl_limit_maps *limits, struct sl_error *error)
+{
+	const struct sl_filter *previous = NULL;
+	struct sl_limit_maps l = { -1, -1, -1, 0, NULL, NULL, 0 };
+	struct sl_limiter_sum sum = { 0 };
+	int err = count_rules(config, &sum, error);
+
+	if (!err && sum.n_limiters)
+		err = choose_maps(places, n, &previous, error);
+	if (err)
+		return err;
+	err = want_rules(config, &l);
+	if (!err && l.n_wants) {
+		err = previous ? take_running(previous, &l) : -ENOSPC;
+		if (err == -ENOSPC)
+			err = make_new(2 * sum.n_lines, &l);
+		if (!err)
+			err = write_fresh(&l);
+	}
+	if (!err) {
+		*limits = l;
+		return 0;
+	}
+	sl_limit_maps_close(&l);
+	return sl_error_set(error, err, "limiters: prepare: %s",
+			    strerror(-err));
+}
+
+/* Both maps of lines, mapped. */
+struct view {
+	struct sl_limit_line *to;
+	const struct sl_limit_line *from;
+	size_t to_bytes, from_bytes;
+};
+
+static int open_view(const struct sl_limit_maps *l, int from_fd, struct view *v)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t length = sizeof(info);
+	void *to, *from;
+
+	if (bpf_obj_get_info_by_fd(from_fd, &info, &length) < 0)
+		return -EIO;
+	v->to_bytes = (size_t)l->n_lines * sizeof(*v->to);
+	v->from_bytes = (size_t)info.max_entries * sizeof(*v->from);
+	to = mmap(NULL, v->to_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		  l->lines_fd, 0);
+	if (to == MAP_FAILED)
+		return -ENOMEM;
+	from = mmap(NULL, v->from_bytes, PROT_READ, MAP_SHARED, from_fd, 0);
+	if (from == MAP_FAILED) {
+		munmap(to, v->to_bytes);
+		return -ENOMEM;
+	}
+	v->to = to;
+	v->from = from;
+	return 0;
+}
+
+static void close_view(const struct view *v)
+{
+	munmap(v->to, v->to_bytes);
+	munmap((void *)(uintptr_t)v->from, v->from_bytes);
+}
+
+/*
+ * Tags in the buckets are made with the key, so it goes with them. What CPUs have
+ * claimed and not spent, at most a 16th of the burst, is given up.
+ */
+static int carry_limiter(const struct sl_limit_maps *l, const struct view *v,
+			 const struct sl_limiter *from,
+			 struct sl_limiter_want *want)
+{
+	size_t n = (size_t)1 << (64 - from->line_shift);
+	struct sl_limiter limiter = *from;
+
+	limiter.line = want->limiter.line;
+	if (bpf_map_update_elem(l->limiters_fd, &want->slot, &limiter, 0) < 0)
+		return -errno;
+	for (size_t i = 0; i < n; i++)
+		for (int w = 0; w < SL_LIMIT_WAYS; w++)
+			v->to[limiter.line + i].way[w] =
+				__atomic_load_n(&v->from[from->line + i].way[w],
+						__ATOMIC_RELAXED);
+	want->limiter = limiter;
+	want->fresh = false;
+	return 0;
+}
+
+static int carry(struct sl_limit_maps *l, const struct sl_filter *from)
+{
+	struct sl_limiter table[SL_LIMITERS_MAX];
+	struct view v = { 0 };
+	int err = read_table(from->map_fd[SL_MAP_LIMITERS], table);
+
+	for (size_t i = 0; i < l->n_wants && !err; i++) {
+		struct sl_limiter_want *w = &l->wants[i];
+		uint32_t slot = sl_limiter_find(table, &w->limiter);
+
+		if (!w->fresh || slot == SL_LIMITERS_MAX)
+			continue;
+		if (!v.to)
+			err = open_view(l, from->map_fd[SL_MAP_LIMIT_LINES],
+					&v);
+		if (!err)
+			err = carry_limiter(l, &v, &table[slot], w);
+	}
+	if (v.to)
+		close_view(&v);
+	return err;
+}
+
+int sl_limit_maps_carry(struct sl_limit_maps *limits,
+			const struct sl_limit_place *places, size_t n,
+			struct sl_error *error)
+{
+	uint32_t own = id_of(limits->limiters_fd);
+	int err = 0;
+
+	for (size_t i = 0; i < n && limits->n_wants && !err; i++)
+		if (places[i].previous && map_id(places[i].previous) != own)
+			err = carry(limits, places[i].previous);
+	return err ? sl_error_set(error, err,
+				  "limiters: take over what runs: %s",
+				  strerror(-err)) :
+		     0;
 }
 
 void sl_limit_maps_assign(const struct sl_limit_maps *limits,

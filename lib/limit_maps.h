@@ -25,24 +25,32 @@ struct sl_limit_maps {
 	size_t n_wants;
 };
 
+/* An interface that the change is about. */
+struct sl_limit_place {
+	int ifindex;
+	const struct sl_filter *previous; /* what runs there; or NULL */
+};
+
 /*
- * Makes ready what the limit rules of `config` need: in the maps of `previous`
- * (NULL: none) if they have room, beside what runs there, else in new ones. A
- * limiter that is there by the same name with the same meaning goes on. 0 and
- * the caller closes *limits; or -errno with a message, and nothing has changed.
+ * Makes ready what the limit rules of `config` need: in the maps that run on the
+ * n places if they have room, beside what runs there, and no other interface
+ * uses them; else in new ones. A limiter that is there by the same name with the
+ * same meaning goes on. 0 and the caller closes *limits; or -errno with a message
+ * (-EINVAL: more limiters than there can be), and nothing has changed.
  */
 int sl_limit_maps_open(const struct sl_config *config,
-		       const struct sl_filter *previous,
+		       const struct sl_limit_place *places, size_t n,
 		       struct sl_limit_maps *limits, struct sl_error *error);
 
 /*
- * Are the limiters of `filter` in use on interfaces (of this network namespace)
- * other than these n? Then they are not this change's to place and to sweep. 1,
- * 0, or -errno with a message.
+ * Fills the buckets of each limiter that was made anew from one that runs on
+ * these places in other maps, by the same name with the same meaning (of the
+ * first place that has it). Just before the swap: what passes in between is
+ * forgiven. 0, or -errno with a message, and nothing that runs has changed.
  */
-int sl_limit_maps_elsewhere(const struct sl_filter *filter,
-			    const int *ifindexes, size_t n,
-			    struct sl_error *error);
+int sl_limit_maps_carry(struct sl_limit_maps *limits,
+			const struct sl_limit_place *places, size_t n,
+			struct sl_error *error);
 
 /* Tells the steps of compiled limit rules which limiter is theirs. */
 void sl_limit_maps_assign(const struct sl_limit_maps *limits,

@@ -35,6 +35,10 @@
 #define SLACK_NS (1ull << 25)
 #define FRAME_BYTES_MIN 64
 
+/* Half of the maps: the next configuration finds room beside this one. */
+#define LIMITERS_WANTED_MAX (SL_LIMITERS_MAX / 2)
+#define LINES_WANTED_MAX (SL_LIMITER_LINES_MAX / 2)
+
 typedef unsigned __int128 u128;
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -229,6 +233,16 @@ static int place(struct sl_limiter used[SL_LIMITERS_MAX], uint32_t n_lines,
 	return 0;
 }
 
+uint32_t sl_limiter_find(const struct sl_limiter table[SL_LIMITERS_MAX],
+			 const struct sl_limiter *limiter)
+{
+	uint32_t slot = 0;
+
+	while (slot < SL_LIMITERS_MAX && !same(&table[slot], limiter))
+		slot++;
+	return slot;
+}
+
 int sl_limiters_place(const struct sl_limiter table[SL_LIMITERS_MAX],
 		      uint32_t n_lines, struct sl_limiter_want *wanted,
 		      size_t n_wanted)
@@ -238,11 +252,8 @@ int sl_limiters_place(const struct sl_limiter table[SL_LIMITERS_MAX],
 
 	memcpy(used, table, sizeof(used));
 	for (size_t i = 0; i < n_wanted && !err; i++) {
-		uint32_t slot = 0;
+		uint32_t slot = sl_limiter_find(table, &wanted[i].limiter);
 
-		while (slot < SL_LIMITERS_MAX &&
-		       !same(&table[slot], &wanted[i].limiter))
-			slot++;
 		if (slot == SL_LIMITERS_MAX) {
 			err = place(used, n_lines, &wanted[i]);
 			continue;
@@ -254,14 +265,28 @@ int sl_limiters_place(const struct sl_limiter table[SL_LIMITERS_MAX],
 	return err;
 }
 
-uint32_t sl_limiters_lines(const struct sl_limiter_want *wanted,
-			   size_t n_wanted)
-{
-	uint64_t lines = 0;
+#define REMEDY                                                               \
+	"; let fewer limit rules match more each (sets of addresses, lists " \
+	"of ports)"
 
-	if (n_wanted > SL_LIMITERS_MAX / 2)
-		return 0;
-	for (size_t i = 0; i < n_wanted; i++)
-		lines += 2ull * lines_of(&wanted[i].limiter);
-	return lines > SL_LIMITER_LINES_MAX ? 0 : (uint32_t)lines;
+const char *sl_limiter_count(struct sl_limiter_sum *sum, uint32_t lines)
+{
+	_Static_assert(LIMITERS_WANTED_MAX == 64, "as the text says");
+	_Static_assert(SL_LIMITER_SOURCE_LINES * sizeof(struct sl_limit_line) ==
+				       1 << 20 &&
+			       LINES_WANTED_MAX *
+					       sizeof(struct sl_limit_line) ==
+				       32 << 20,
+		       "as the text says");
+
+	if (sum->n_limiters == LIMITERS_WANTED_MAX)
+		return "there are 64 limit rules before it, the most that a "
+		       "configuration may have" REMEDY;
+	if (sum->n_lines + lines > LINES_WANTED_MAX)
+		return "with it the buckets of the limit rules are over 32 MiB, "
+		       "the most that they may take; one `per source` takes "
+		       "1 MiB" REMEDY;
+	sum->n_limiters++;
+	sum->n_lines += lines;
+	return NULL;
 }

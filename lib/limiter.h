@@ -34,6 +34,17 @@ uint64_t sl_limiter_burst(const struct sl_action_spec *spec);
 /* The lines that its buckets fill; a power of two. */
 uint32_t sl_limiter_lines(const struct sl_action_spec *spec);
 
+/* The limit rules of a configuration; start from { 0 }. */
+struct sl_limiter_sum {
+	uint32_t n_limiters, n_lines;
+};
+
+/*
+ * Adds one of so many lines. NULL; or why there are too many then, and what to
+ * do (half a sentence that does not change), and *sum is unchanged.
+ */
+const char *sl_limiter_count(struct sl_limiter_sum *sum, uint32_t lines);
+
 /*
  * Fills *l, all but `line`. `cpus` may claim at the same time (at least 1);
  * `secret` is from getrandom(2), one for each limiter. 0; -EINVAL if the rate
@@ -51,6 +62,13 @@ struct sl_limiter_want {
 };
 
 /*
+ * The slot of the limiter with the same name and the same meaning: its buckets
+ * can be taken over, with its key. SL_LIMITERS_MAX: there is none.
+ */
+uint32_t sl_limiter_find(const struct sl_limiter table[SL_LIMITERS_MAX],
+			 const struct sl_limiter *limiter);
+
+/*
  * Gives every limiter wanted its slot and lines. One that stands in `table`
  * with the same name and the same meaning keeps both, and its key: its buckets
  * live on. The others get slots and lines that nothing in `table` uses, because
@@ -60,18 +78,11 @@ struct sl_limiter_want {
  * Then: zero what is fresh, write the fresh entries of sl_limiters, swap
  * programs on all interfaces, and zero the entries of sl_limiters that no
  * wanted limiter has. 0; -ENOSPC if slots or lines do not suffice: make new
- * maps (every limiter starts full) with sl_limiters_lines() lines.
+ * maps, with twice the lines of sl_limiter_count(), so that the next
+ * configuration finds room beside this one.
  */
 int sl_limiters_place(const struct sl_limiter table[SL_LIMITERS_MAX],
 		      uint32_t n_lines, struct sl_limiter_want *wanted,
 		      size_t n_wanted);
-
-/*
- * The lines to make sl_limit_lines with: what all wanted need, twice, so that
- * the next configuration finds room beside this one. 0 if over
- * SL_LIMITER_LINES_MAX or more limiters than half of SL_LIMITERS_MAX.
- */
-uint32_t sl_limiters_lines(const struct sl_limiter_want *wanted,
-			   size_t n_wanted);
 
 #endif /* SLUICE_LIMITER_H */

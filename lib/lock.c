@@ -10,14 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "error.h"
 
 #define LOCK_DIRECTORY "/run/sluice"
 #define LOCK_PATH LOCK_DIRECTORY "/lock"
 
 /* An apply takes well under a second; ten say that something hangs. */
-#define LOCK_WAIT_MS 10000
-#define LOCK_POLL_MS 20
+#define LOCK_WAIT_S 10
+/* A signal that comes just before flock(2) is lost: so it comes again. */
+#define LOCK_AGAIN_NS 100000000
 
 static void read_holder(int fd, char *holder, size_t bytes)
 {
@@ -57,25 +59,89 @@ static void hold_signals(sigset_t *before)
 	pthread_sigmask(SIG_BLOCK, &held, before);
 }
 
+/* What the wait changes of the process, and is put back after it. */
+struct bell {
+	timer_t timer;
+	struct sigaction action;
+	sigset_t mask;
+};
+
+static void on_bell(int number)
+{
+	(void)number; /* flock(2) returns, that is all */
+}
+
+static int set_bell(struct bell *bell)
+{
+	const struct itimerspec times = {
+		.it_value = { .tv_sec = LOCK_WAIT_S },
+		.it_interval = { .tv_nsec = LOCK_AGAIN_NS },
+	};
+	struct sigaction action = { .sa_handler = on_bell }; /* no restart */
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGALRM };
+	sigset_t let;
+
+	if (timer_create(CLOCK_MONOTONIC, &event, &bell->timer) < 0)
+		return -errno;
+	sigaction(SIGALRM, &action, &bell->action);
+	sigemptyset(&let);
+	sigaddset(&let, SIGALRM);
+	pthread_sigmask(SIG_UNBLOCK, &let, &bell->mask);
+	timer_settime(bell->timer, 0, &times, NULL);
+	return 0;
+}
+
+/* The timer first: no signal of its is left for the action that was before. */
+static void end_bell(struct bell *bell)
+{
+	timer_delete(bell->timer);
+	pthread_sigmask(SIG_SETMASK, &bell->mask, NULL);
+	sigaction(SIGALRM, &bell->action, NULL);
+}
+
+/*
+ * In flock(2) itself: the kernel wakes who waits there as soon as the lock is
+ * free, in the order in which they came. Who only asks now and then finds it
+ * taken again, as long as anybody else waits.
+ */
+static int wait_for_lock(int fd)
+{
+	uint64_t end_ns = sl_clock_ns() + LOCK_WAIT_S * 1000000000ull;
+	struct bell bell;
+	int err;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return -errno;
+	err = set_bell(&bell);
+	if (err)
+		return err;
+	do {
+		err = flock(fd, LOCK_EX) < 0 ? -errno : 0;
+	} while (err == -EINTR && sl_clock_ns() < end_ns);
+	end_bell(&bell);
+	return err;
+}
+
 int sl_lock_take(struct sl_lock *lock, struct sl_error *error)
 {
-	const struct timespec pause = { 0, LOCK_POLL_MS * 1000000L };
 	char holder[16];
-	int fd;
+	int fd, err;
 
 	fd = open_lock();
 	if (fd < 0)
 		return sl_error_set(error, -errno, LOCK_PATH ": open: %s%s",
 				    strerror(errno),
 				    errno == EACCES ? "; run as root" : "");
-	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0;
-	     waited += LOCK_POLL_MS) {
-		if (waited < LOCK_WAIT_MS && errno == EWOULDBLOCK) {
-			nanosleep(&pause, NULL);
-			continue;
-		}
+	err = wait_for_lock(fd);
+	if (err) {
 		read_holder(fd, holder, sizeof(holder));
 		close(fd);
+		if (err != -EINTR)
+			return sl_error_set(error, err, LOCK_PATH ": lock: %s",
+					    strerror(-err));
 		return sl_error_set(error, -EBUSY,
 				    "filters: another sluice (process %s) is "
 				    "changing them; try again when it is done",

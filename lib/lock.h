@@ -16,11 +16,12 @@ struct sl_lock {
 };
 
 /*
- * Waits for the lock, some seconds at most. 0 and the caller releases *lock
- * (the kernel does when the process dies); or -errno with a message that names
- * the process that holds it. Whoever holds it is not interrupted: SIGINT,
- * SIGTERM, SIGHUP and SIGPIPE wait, in the calling thread, until it is
- * released, so that no change stops in the middle.
+ * Waits for the lock, ten seconds at most; who came first is woken first. The
+ * wait takes SIGALRM for itself, so no other thread may have it unblocked. 0 and
+ * the caller releases *lock (the kernel does when the process dies); or -errno
+ * with a message: -EBUSY names the process that holds it. Whoever holds it is not
+ * interrupted: SIGINT, SIGTERM, SIGHUP and SIGPIPE wait, in the calling thread,
+ * until it is released, so that no change stops in the middle.
  */
 int sl_lock_take(struct sl_lock *lock, struct sl_error *error);
 void sl_lock_release(struct sl_lock *lock);

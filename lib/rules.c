@@ -10,6 +10,7 @@
 #include "array.h"
 #include "clock.h"
 #include "config.h"
+#include "diag.h"
 #include "error.h"
 #include "lock.h"
 #include "parse.h"
@@ -77,10 +78,16 @@ static int choose(const struct sl_runnings *runnings, const char *interface,
 static int choose_by_rules(struct change *c, const struct sl_rules_input *input,
 			   struct sl_diags *diags)
 {
+	struct sl_diags found = { 0 };
 	struct sl_config *rules;
 	int err = sl_config_parse_rules(input->text, input->length, input->name,
-					NULL, diags, &rules);
+					NULL, &found, &rules);
 
+	/* Warnings come again when the rules are read for the one chosen. */
+	if (err)
+		*diags = found;
+	else
+		sl_diags_fini(&found);
 	if (err == -ENOMEM)
 		return no_memory(c);
 	if (err)
@@ -257,6 +264,22 @@ static int delete_rules(struct change *c, char *const *names, size_t n_names)
 	return err;
 }
 
+/* sl_running_parse() did not find which of the text's interfaces it was. */
+static int refuse_nameless(const struct change *c)
+{
+	const char *name = "an interface";
+
+	for (size_t i = 0; i < c->running->n_filters; i++)
+		if (!sl_running_names(c->config, &c->running->filters[i]))
+			name = c->running->filters[i].interface;
+	return sl_error_set(c->error, -ENODEV,
+			    "%s: the configuration that runs on it does not "
+			    "name it: it was renamed, and another has its old "
+			    "name; apply a file that has its new name, or "
+			    "`sluice down %s` first",
+			    name, name);
+}
+
 /* Swaps the interfaces that run the configuration, not all that it names. */
 static int swap(struct change *c)
 {
@@ -275,11 +298,7 @@ static int swap(struct change *c)
 		c->changed->n_applied += !skip[i];
 	}
 	if (c->changed->n_applied != c->running->n_filters)
-		err = sl_error_set(c->error, -ENODEV,
-				   "%s: the configuration that runs on it does "
-				   "not name it: it was renamed; apply a file "
-				   "that has its new name",
-				   c->running->filters[0].interface);
+		err = refuse_nameless(c);
 	else
 		err = sl_apply_rules(c->config, skip, NULL, c->changed->applied,
 				     c->error);

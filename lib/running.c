@@ -144,6 +144,16 @@ bool sl_running_on(const struct sl_running *running, const char *interface)
 	return false;
 }
 
+bool sl_running_names(const struct sl_config *config,
+		      const struct sl_running_filter *filter)
+{
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		if ((int)if_nametoindex(config->interfaces[i].name) ==
+		    filter->ifindex)
+			return true;
+	return false;
+}
+
 /* Two interfaces have one deadline; if they had two, the later one. */
 static int read_deadlines(const struct sl_filter *filter,
 			  const struct sl_symbols *by_name,
@@ -187,6 +197,130 @@ static int set_deadlines(const struct sl_running *running,
 		     0;
 }
 
+/* The filter has just the rules of the text that are `on` this interface. */
+static bool fits(const struct sl_symbols *loaded,
+		 const struct sl_config *config, const char *interface)
+{
+	for (size_t i = 0; i < config->n_rules; i++) {
+		const struct sl_rule *rule = &config->rules[i];
+		bool has = sl_symbols_find(loaded, rule->name) !=
+			   SL_SYMBOL_NONE;
+
+		if (rule->on && has != (strcmp(rule->on, interface) == 0))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The interface of the text that the filter was loaded for, when its own name is
+ * not there: one that nobody else runs, and first one whose name is gone.
+ */
+static struct sl_interface *find_renamed(const struct sl_running *running,
+					 const struct sl_symbols *loaded,
+					 struct sl_config *config)
+{
+	struct sl_interface *found = NULL;
+
+	for (size_t i = 0; i < config->n_interfaces; i++) {
+		struct sl_interface *interface = &config->interfaces[i];
+		bool gone = if_nametoindex(interface->name) == 0;
+
+		if (sl_running_on(running, interface->name) ||
+		    !fits(loaded, config, interface->name))
+			continue;
+		if (gone)
+			return interface;
+		if (!found)
+			found = interface;
+	}
+	return found;
+}
+
+static int rename_word(char **word, const char *from, const char *to)
+{
+	char *copy;
+
+	if (!*word || strcmp(*word, from) != 0)
+		return 0;
+	copy = strdup(to);
+	if (!copy)
+		return -ENOMEM;
+	free(*word);
+	*word = copy;
+	return 0;
+}
+
+/* Wherever the text says the interface's old name, it is to say the new one. */
+static int rename_interface(struct sl_config *config,
+			    struct sl_interface *interface, const char *to)
+{
+	struct sl_forwarder *f = &config->forwarder;
+	char *from = interface->name;
+	int err = 0;
+
+	interface->name = strdup(to);
+	if (!interface->name) {
+		interface->name = from;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < config->n_rules && !err; i++) {
+		err = rename_word(&config->rules[i].on, from, to);
+		if (!err)
+			err = rename_word(&config->rules[i].verdict.device,
+					  from, to);
+	}
+	for (size_t i = 0; i < f->n_wires && !err; i++) {
+		err = rename_word(&f->wires[i].a, from, to);
+		if (!err)
+			err = rename_word(&f->wires[i].b, from, to);
+	}
+	free(from);
+	return err;
+}
+
+static int follow_filter(const struct sl_running *running,
+			 const struct sl_running_filter *filter,
+			 struct sl_config *config)
+{
+	struct sl_rule_name *names =
+		calloc(filter->filter.n_slots + 1, sizeof(*names));
+	struct sl_interface *interface = NULL;
+	struct sl_symbols loaded = { 0 };
+	int err = names ? sl_filter_names(&filter->filter, names) : -ENOMEM;
+
+	for (uint32_t i = 0; i < filter->filter.n_slots && !err; i++) {
+		names[i].name[SL_NAME_BYTES - 1] = '\0';
+		if (names[i].name[0])
+			err = sl_symbols_add(&loaded, names[i].name, i);
+	}
+	if (!err)
+		interface = find_renamed(running, &loaded, config);
+	if (interface)
+		err = rename_interface(config, interface, filter->interface);
+	sl_symbols_fini(&loaded);
+	free(names);
+	return err;
+}
+
+/* The text has the names that interfaces had; they may have others now. */
+static int follow_names(const struct sl_running *running,
+			struct sl_config *config, struct sl_error *error)
+{
+	for (size_t i = 0; i < running->n_filters; i++) {
+		const struct sl_running_filter *f = &running->filters[i];
+		int err = 0;
+
+		if (!sl_running_names(config, f))
+			err = follow_filter(running, f, config);
+		if (err)
+			return sl_error_set(error, err,
+					    "%s: read rule names: %s",
+					    f->interface, strerror(-err));
+	}
+	return 0;
+}
+
 int sl_running_parse(const struct sl_running *running,
 		     struct sl_config **config, struct sl_error *error)
 {
@@ -206,6 +340,8 @@ int sl_running_parse(const struct sl_running *running,
 		no_memory(error);
 	else
 		err = set_deadlines(running, parsed, error);
+	if (!err)
+		err = follow_names(running, parsed, error);
 	sl_diags_fini(&diags);
 	if (err) {
 		sl_config_free(parsed);

@@ -45,9 +45,14 @@ bool sl_running_on(const struct sl_running *running, const char *interface);
 
 /*
  * Parses the text, and gives each rule that expires the deadline that the
- * filters have for it. 0 and *config is the caller's, or -errno with a message.
+ * filters have for it. An interface that was renamed has its new name, in rules
+ * too; where several were, the rules that are `on` them tell which is which. 0 and *config is the caller's, or -errno with a message.
  */
 int sl_running_parse(const struct sl_running *running,
 		     struct sl_config **config, struct sl_error *error);
+
+/* Whether the configuration names the filter's interface. */
+bool sl_running_names(const struct sl_config *config,
+		      const struct sl_running_filter *filter);
 
 #endif /* SLUICE_RUNNING_H */

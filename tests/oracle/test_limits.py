@@ -6,6 +6,7 @@ field, and the longest sets. The loaded program against the oracle. Root.
 Each rule has packets of its own, so every rule is seen to decide.
 """
 import os
+import resource
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -163,6 +164,22 @@ def long_names(tap, loaded):
     compare(tap, loaded, "names of 63 bytes", text, {}, asked, 3)
 
 
+def many_counts(tap, lab):
+    """Rules that let packets go on: each packet may pass by all of them."""
+    for name, rule in (("the same", "count udp"),
+                       ("nested", "count udp to any port 1-%d"),
+                       ("overlapping", "count udp to any port {0}-%d")):
+        rules = [rule.format(10000 - n) % (20000 - n) if "%" in rule else rule
+                 for n in range(10000)]
+        path = lab.file("counts.conf", "interface %s\n%s" % (DEVICE, "".join(
+            "rule c%d %s\n" % (n, rule) for n, rule in enumerate(rules))))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        done = lab.sluice("check", path, check=False, timeout=100)
+        took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        tap.equal(done.returncode, 0, "10,000 count rules, %s: correct" % name)
+        tap.ok(took < 2, "check of them takes under 2 s", took)
+
+
 def compare(tap, loaded, name, text, files, asked, deciding):
     """The program agrees with the oracle, and so many rules decide some packet."""
     try:
@@ -190,6 +207,7 @@ def main():
         long_sets(tap, loaded)
         ends_of_fields(tap, loaded)
         long_names(tap, loaded)
+        many_counts(tap, loaded.lab)
         tap.equal(loaded.lab.leftovers(), [], "down leaves nothing behind")
     tap.done()
 

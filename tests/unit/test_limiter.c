@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -91,7 +92,6 @@ static void test_places(void **state)
 	want(&a[0], "one", 100, false, 1);
 	want(&a[1], "two", 100, true, 2);
 	want(&a[2], "three", 100, false, 3);
-	assert_int_equal(sl_limiters_lines(a, 3), 2 * n + 4);
 	assert_int_equal(sl_limiters_place(table, 2 * n + 4, a, 3), 0);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_int_equal(a[i].slot, i);
@@ -126,7 +126,25 @@ static void test_places(void **state)
 	want(&b[0], "one", 100, false, 8);
 	assert_int_equal(sl_limiters_place(table, 2 * n, b, 1), 0);
 	assert_int_equal(b[0].slot, 0);
-	assert_int_equal(sl_limiters_lines(NULL, SL_LIMITERS_MAX / 2 + 1), 0);
+}
+
+/* 64 rules, or 32 per source: the maps hold two configurations. */
+static void test_counts(void **state)
+{
+	struct sl_limiter_sum sum = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 32; i++)
+		assert_null(sl_limiter_count(&sum, SL_LIMITER_SOURCE_LINES));
+	assert_int_equal(2 * sum.n_lines, SL_LIMITER_LINES_MAX);
+	assert_non_null(strstr(sl_limiter_count(&sum, 1), "32 MiB"));
+	assert_int_equal(sum.n_limiters, 32);
+
+	sum = (struct sl_limiter_sum){ 0 };
+	for (int i = 0; i < SL_LIMITERS_MAX / 2; i++)
+		assert_null(sl_limiter_count(&sum, 1));
+	assert_non_null(strstr(sl_limiter_count(&sum, 1), "64 limit rules"));
+	assert_int_equal(sum.n_lines, 64);
 }
 
 int main(void)
@@ -134,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_constants),
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_counts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
