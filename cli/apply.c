@@ -9,9 +9,25 @@
 #include "applied.h"
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/apply.h"
 #include "lib/config.h"
 #include "lib/error.h"
+
+/*
+ * Not by our own call for want of a bpffs, of which attaching has told. What
+ * netlink holds, anybody's netlink takes off: DPDK 22.11's does unasked.
+ */
+static void warn_held_elsewhere(const struct cli_filter *f)
+{
+	if (f->attachment.how == SL_ATTACHED_NETLINK &&
+	    !(f->filter.gen.flags & SL_GEN_NETLINK))
+		fprintf(stderr,
+			"sluice: %s: warning: another tool (`ip`, DPDK) "
+			"attached its filter, and may take it off; DPDK does "
+			"when it ends, or fails to start\n",
+			f->attachment.interface);
+}
 
 /* Filters that run on, because the file no longer names their interface. */
 static void warn_others(const struct sl_config *config)
@@ -24,8 +40,9 @@ static void warn_others(const struct sl_config *config)
 		const struct cli_filter *f = &filters.items[i];
 		const char *name = f->attachment.interface;
 
-		if (f->filter.gen.generation &&
-		    !sl_config_interface(config, name))
+		if (sl_config_interface(config, name))
+			warn_held_elsewhere(f);
+		else if (f->filter.gen.generation)
 			fprintf(stderr,
 				"sluice: %s: warning: the file does not name "
 				"it; its filter runs on (generation %llu): "
@@ -63,21 +80,16 @@ static int apply(struct sl_config *config, bool dry_run, bool json)
 
 int cli_apply(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { "dry-run", 0, NULL, 'n' },
-						 { 0 } };
 	bool json = false, dry_run = false;
+	const struct cli_option options[] = { { "json", .flag = &json },
+					      { "dry-run", 'n',
+						.flag = &dry_run },
+					      { 0 } };
 	struct sl_config *config;
-	int option, status;
+	int status;
 
-	while ((option = getopt_long(argc, argv, "n", options, NULL)) != -1) {
-		if (option == 'j')
-			json = true;
-		else if (option == 'n')
-			dry_run = true;
-		else
-			return cli_usage(command);
-	}
+	if (cli_options_read(command, options, argc, argv) != CLI_OK)
+		return CLI_USAGE;
 	if (argc - optind != 1)
 		return cli_usage(command);
 	status = cli_read_config(argv[optind], &config);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "cli.h"
+#include "options.h"
 #include "lib/compile.h"
 #include "lib/config.h"
 #include "lib/cost.h"

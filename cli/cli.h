@@ -6,9 +6,6 @@
 #ifndef SLUICE_CLI_H
 #define SLUICE_CLI_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 struct json_t;
 struct sl_config;
 struct sl_diags;
@@ -43,13 +40,6 @@ int cli_status(const struct cli_command *command, int argc, char **argv);
 
 /* Prints the usage line on stderr; CLI_USAGE. */
 int cli_usage(const struct cli_command *command);
-
-/*
- * For commands whose only option is --json: sets *json, and leaves optind at
- * the first argument. CLI_OK, or CLI_USAGE, said on stderr.
- */
-int cli_json_option(const struct cli_command *command, int argc, char **argv,
-		    bool *json);
 
 /*
  * Reads a configuration, prints its errors and warnings on stderr, and refuses

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/error.h"
 #include "lib/lock.h"
 
@@ -79,6 +80,9 @@ static int down_all(json_t *detached)
 
 	if (status != CLI_OK)
 		return status;
+	if (!filters.n_items && !detached)
+		puts("no filter of Sluice's is attached in this network "
+		     "namespace");
 	for (size_t i = 0; i < filters.n_items; i++) {
 		bool ours = attached_by_us(&filters.items[i]);
 
@@ -92,24 +96,18 @@ static int down_all(json_t *detached)
 
 int cli_down(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { 0 } };
 	struct sl_error error = { "" };
-	json_t *detached = NULL;
+	json_t *detached;
 	struct sl_lock lock;
-	int option, status;
+	bool json;
+	int status;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return cli_usage(command);
-		if (!detached)
-			detached = json_array();
-	}
+	if (cli_json_option(command, argc, argv, &json) != CLI_OK)
+		return CLI_USAGE;
 	status = sl_lock_take(&lock, &error);
-	if (status) {
-		json_decref(detached);
+	if (status)
 		return cli_fail(status, error.text);
-	}
+	detached = json ? json_array() : NULL;
 	status = argc > optind ?
 			 down_named(argv + optind, argc - optind, detached) :
 			 down_all(detached);

@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/explain.h"
 #include "lib/observe.h"
 
@@ -76,20 +77,33 @@ static int explain_packet(const struct explain *e, unsigned long number,
 	return 0;
 }
 
-static int explain_file(const struct explain *e, const char *path)
+/* NULL: said on stderr. */
+static pcap_t *open_packets(const char *path)
 {
 	char why[PCAP_ERRBUF_SIZE];
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *file = is_stdin ? stdin : fopen(path, "re");
+	pcap_t *pcap = file ? pcap_fopen_offline(file, why) : NULL;
+
+	if (!pcap)
+		fprintf(stderr, "sluice: %s: read packets: %s\n",
+			is_stdin ? "standard input" : path,
+			file ? why : strerror(errno));
+	if (!pcap && file && !is_stdin)
+		fclose(file);
+	return pcap;
+}
+
+static int explain_file(const struct explain *e, const char *path)
+{
 	struct pcap_pkthdr *header;
 	const unsigned char *packet;
 	unsigned long number = 0;
-	pcap_t *pcap = strcmp(path, "-") == 0 ? pcap_fopen_offline(stdin, why) :
-						pcap_open_offline(path, why);
+	pcap_t *pcap = open_packets(path);
 	int got = 0, err = 0;
 
-	if (!pcap) {
-		fprintf(stderr, "sluice: %s: read packets: %s\n", path, why);
+	if (!pcap)
 		return CLI_INPUT;
-	}
 	if (pcap_datalink(pcap) != DLT_EN10MB) {
 		fprintf(stderr,
 			"sluice: %s: its link type is %s; the filter sees "

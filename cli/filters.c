@@ -28,19 +28,22 @@ static int open_one(const char *name, struct cli_filter *f,
 static int need_ours(const struct cli_filter *f)
 {
 	const struct sl_attachment *a = &f->attachment;
+	char remedy[256];
 
 	if (f->ours)
 		return CLI_OK;
-	if (a->prog_id)
+	if (a->prog_id) {
+		sl_attachment_remedy(a, remedy, sizeof(remedy));
 		fprintf(stderr,
 			"sluice: %s: its XDP program \"%s\" (id %u) is not "
-			"Sluice's\n",
-			a->interface, a->prog_name, a->prog_id);
-	else
+			"Sluice's; %s detaches it\n",
+			a->interface, a->prog_name, a->prog_id, remedy);
+	} else {
 		fprintf(stderr,
 			"sluice: %s: no filter is attached; `sluice apply "
 			"FILE` attaches one\n",
 			a->interface);
+	}
 	return CLI_SYSTEM;
 }
 

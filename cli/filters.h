@@ -23,6 +23,11 @@ struct cli_filters {
 	size_t n_items;
 };
 
+/* What a command says that finds none. */
+#define CLI_NO_FILTER                                                           \
+	"no filter is attached in this network namespace; `sluice apply FILE` " \
+	"attaches one"
+
 /* Also interfaces whose program is not Sluice's; else those are left out. */
 #define CLI_FILTERS_ANY 1u
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/error.h"
 #include "lib/observe.h"
 #include "lib/pcapng.h"
@@ -160,8 +162,6 @@ static int write_sample(void *context, const struct sl_sample *sample)
 {
 	struct output *o = context;
 
-	if (stopped)
-		return ENOUGH;
 	if (!concerns(sample, o->rule))
 		return 0;
 	if (o->path)
@@ -207,7 +207,10 @@ static int close_output(struct output *o)
 	return CLI_OK;
 }
 
-/* Until enough were written, a signal came, or no filter is left. */
+/*
+ * Until enough were written, no filter is left, or a signal came: then what the
+ * rings hold is written, too.
+ */
 static int read_all(struct sl_samples *samples, struct output *o)
 {
 	struct sl_error error = { "" };
@@ -219,6 +222,8 @@ static int read_all(struct sl_samples *samples, struct output *o)
 		if (fflush(o->file) != 0)
 			o->err = -EIO;
 	}
+	if (!err && !o->err)
+		err = sl_samples_drain(samples, write_sample, o, &error);
 	if (err == -ENODATA)
 		fputs("sluice: no filter is left to read from\n", stderr);
 	else if (err < 0)
@@ -258,19 +263,23 @@ static int check_rules(const struct sl_samples *samples,
 
 static int read_samples(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
 {
-	struct sigaction action = { .sa_handler = stop };
+	/* No write is cut short by it; a second one ends a write that hangs. */
+	struct sigaction action = { .sa_handler = stop,
+				    .sa_flags = SA_RESTART | SA_RESETHAND };
 	struct sl_samples *samples;
 	struct sl_error error = { "" };
-	int status, closed, err = sl_samples_open(names, n, &samples, &error);
+	int status, closed, err;
 
+	/* First, so that who sees the rings held may end this by a signal. */
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	err = sl_samples_open(names, n, &samples, &error);
 	if (err)
 		return cli_fail(err, error.text);
 	status = check_rules(samples, names, n, o->rule);
 	if (status == CLI_OK)
 		status = open_output(o, names, n);
 	if (status == CLI_OK) {
-		sigaction(SIGINT, &action, NULL);
-		sigaction(SIGTERM, &action, NULL);
 		status = read_all(samples, o);
 		closed = close_output(o);
 		if (status == CLI_OK)
@@ -318,50 +327,28 @@ static int run(char **arguments, int n_arguments, struct output *o)
 	if (n)
 		status = read_samples(o, names, n);
 	else
-		status = cli_fail(
-			-ENODEV, "no filter is attached in this network "
-				 "namespace; `sluice apply FILE` attaches one");
+		status = cli_fail(-ENODEV, CLI_NO_FILTER);
 	free(names);
 	return status;
 }
 
-static int read_count(const char *text, unsigned long *count)
-{
-	char *end;
-
-	*count = strtoul(text, &end, 10);
-	if (*end || *text < '0' || *text > '9' || *count == 0) {
-		fprintf(stderr, "sluice: -c %s: expected a number from 1\n",
-			text);
-		return CLI_USAGE;
-	}
-	return CLI_OK;
-}
-
 int cli_log(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { "write", 1, NULL, 'w' },
-						 { "count", 1, NULL, 'c' },
-						 { "rule", 1, NULL, 'r' },
-						 { 0 } };
 	struct output o = { .json = false };
-	int option;
+	const char *count = NULL;
+	const struct cli_option options[] = { { "json", .flag = &o.json },
+					      { "write", 'w',
+						.value = &o.path },
+					      { "count", 'c', .value = &count },
+					      { "rule", .value = &o.rule },
+					      { 0 } };
 
-	while ((option = getopt_long(argc, argv, "w:c:", options, NULL)) !=
-	       -1) {
-		if (option == 'j')
-			o.json = true;
-		else if (option == 'w')
-			o.path = optarg;
-		else if (option == 'r')
-			o.rule = optarg;
-		else if (option != 'c')
-			return cli_usage(command);
-		else if (read_count(optarg, &o.count) != CLI_OK)
-			return CLI_USAGE;
-	}
+	if (cli_options_read(command, options, argc, argv) != CLI_OK)
+		return CLI_USAGE;
 	if (o.json && o.path)
 		return cli_usage(command);
+	if (count &&
+	    cli_option_number("-c", count, ULONG_MAX, &o.count) != CLI_OK)
+		return CLI_USAGE;
 	return run(argv + optind, argc - optind, &o);
 }

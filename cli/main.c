@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,22 +66,6 @@ int cli_usage(const struct cli_command *command)
 	return CLI_USAGE;
 }
 
-int cli_json_option(const struct cli_command *command, int argc, char **argv,
-		    bool *json)
-{
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { 0 } };
-	int option;
-
-	*json = false;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'j')
-			return cli_usage(command);
-		*json = true;
-	}
-	return CLI_OK;
-}
-
 int cli_fail(int err, const char *text)
 {
 	fprintf(stderr, "sluice: %s\n", text);
@@ -125,7 +108,8 @@ int main(int argc, char **argv)
 		help(stderr);
 		return CLI_USAGE;
 	}
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "-h") == 0) {
 		help(stdout);
 		return CLI_OK;
 	}

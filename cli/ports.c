@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/observe.h"
 
 #define TOP_DEFAULT 20
@@ -120,8 +122,10 @@ static int show(char **names, int n, size_t top, bool json)
 			      by_packets);
 		if (json)
 			status = print_json(&ports, top ? top : ports.n_items);
-		else
+		else if (filters.n_items)
 			print_text(&ports, top ? top : TOP_DEFAULT);
+		else
+			puts(CLI_NO_FILTER);
 	}
 	free(ports.items);
 	cli_filters_close(&filters);
@@ -130,29 +134,17 @@ static int show(char **names, int n, size_t top, bool json)
 
 int cli_ports(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { "top", 1, NULL, 't' },
-						 { 0 } };
+	const char *top_text = NULL;
 	unsigned long top = 0;
 	bool json = false;
-	char *end;
-	int option;
+	const struct cli_option options[] = { { "json", .flag = &json },
+					      { "top", .value = &top_text },
+					      { 0 } };
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j') {
-			json = true;
-			continue;
-		}
-		if (option != 't')
-			return cli_usage(command);
-		top = strtoul(optarg, &end, 10);
-		if (*end || *optarg < '0' || *optarg > '9' || top == 0) {
-			fprintf(stderr,
-				"sluice: --top %s: expected a number "
-				"from 1\n",
-				optarg);
-			return CLI_USAGE;
-		}
-	}
+	if (cli_options_read(command, options, argc, argv) != CLI_OK)
+		return CLI_USAGE;
+	if (top_text &&
+	    cli_option_number("--top", top_text, ULONG_MAX, &top) != CLI_OK)
+		return CLI_USAGE;
 	return show(argv + optind, argc - optind, top, json);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "applied.h"
 #include "cli.h"
+#include "options.h"
 #include "lib/config.h"
 #include "lib/error.h"
 #include "lib/rulelist.h"
@@ -17,14 +17,6 @@
 #include "lib/textfile.h"
 
 #define TEXT_BYTES_MAX (64u << 20) /* of rules on standard input */
-
-struct rule_options {
-	const char *interface; /* NULL: not given */
-	const char *owner;     /* likewise */
-	bool json;
-	char **arguments; /* the rest */
-	size_t n_arguments;
-};
 
 static int fail(int err, const char *text)
 {
@@ -66,19 +58,19 @@ static int print_changed(const struct sl_rules_changed *changed,
  * No rule is one word, so where the first argument is one, the arguments are
  * the words of one rule. Else each is a rule, or several, and becomes a line.
  */
-static char *join(const struct rule_options *options)
+static char *join(const struct cli_request *request)
 {
-	char separator = strpbrk(options->arguments[0], " \t\n") ? '\n' : ' ';
+	char separator = strpbrk(request->arguments[0], " \t\n") ? '\n' : ' ';
 	size_t bytes = 1;
 	char *text, *to;
 
-	for (size_t i = 0; i < options->n_arguments; i++)
-		bytes += strlen(options->arguments[i]) + 1;
+	for (size_t i = 0; i < request->n_arguments; i++)
+		bytes += strlen(request->arguments[i]) + 1;
 	text = to = malloc(bytes);
 	if (!text)
 		return NULL;
-	for (size_t i = 0; i < options->n_arguments; i++) {
-		to = stpcpy(to, options->arguments[i]);
+	for (size_t i = 0; i < request->n_arguments; i++) {
+		to = stpcpy(to, request->arguments[i]);
 		*to++ = separator;
 	}
 	*to = '\0';
@@ -86,16 +78,16 @@ static char *join(const struct rule_options *options)
 }
 
 /* CLI_OK and the caller's input->text, or the exit status. */
-static int read_rules(const struct rule_options *options,
+static int read_rules(const struct cli_request *request,
 		      struct sl_rules_input *input)
 {
 	char *text = NULL;
 	int err;
 
-	*input = (struct sl_rules_input){ .interface = options->interface,
+	*input = (struct sl_rules_input){ .interface = request->interface,
 					  .name = "rule add" };
-	if (options->n_arguments == 1 &&
-	    strcmp(options->arguments[0], "-") == 0) {
+	if (request->n_arguments == 1 &&
+	    strcmp(request->arguments[0], "-") == 0) {
 		input->name = "-";
 		err = sl_textfile_read("/dev/stdin", TEXT_BYTES_MAX, &text,
 				       &input->length);
@@ -103,7 +95,7 @@ static int read_rules(const struct rule_options *options,
 			return cli_fail(-EINVAL, "standard input: the rules "
 						 "cannot be read");
 	} else {
-		text = join(options);
+		text = join(request);
 		if (!text)
 			return cli_fail(-ENOMEM, "out of memory");
 		input->length = strlen(text);
@@ -112,13 +104,13 @@ static int read_rules(const struct rule_options *options,
 	return CLI_OK;
 }
 
-static int rule_add(const struct rule_options *options)
+static int rule_add(const struct cli_request *request)
 {
 	struct sl_rules_changed changed = { 0 };
 	struct sl_error error = { "" };
 	struct sl_diags diags = { 0 };
 	struct sl_rules_input input;
-	int err, status = read_rules(options, &input);
+	int err, status = read_rules(request, &input);
 
 	if (status != CLI_OK)
 		return status;
@@ -129,23 +121,23 @@ static int rule_add(const struct rule_options *options)
 	else if (err)
 		status = CLI_INPUT; /* the diags said why */
 	else
-		status = print_changed(&changed, "added", options->json);
+		status = print_changed(&changed, "added", request->json);
 	sl_rules_changed_fini(&changed);
 	sl_diags_fini(&diags);
 	free((char *)input.text);
 	return status;
 }
 
-static int rule_del(const struct rule_options *options)
+static int rule_del(const struct cli_request *request)
 {
 	struct sl_rules_changed changed = { 0 };
 	struct sl_error error = { "" };
-	int status, err = sl_rules_del(options->interface, options->arguments,
-				       options->n_arguments, &changed, &error);
+	int status, err = sl_rules_del(request->interface, request->arguments,
+				       request->n_arguments, &changed, &error);
 
 	if (err)
 		return fail(err, error.text);
-	status = print_changed(&changed, "deleted", options->json);
+	status = print_changed(&changed, "deleted", request->json);
 	sl_rules_changed_fini(&changed);
 	return status;
 }
@@ -201,14 +193,14 @@ static void print_entry(const struct sl_rules_entry *entry, uint64_t now_ns)
 	       (unsigned long long)entry->counter.bytes);
 }
 
-static bool is_wanted(const struct rule_options *options,
+static bool is_wanted(const struct cli_request *request,
 		      const struct sl_rules_entry *entry)
 {
-	return !options->owner ||
-	       strcmp(options->owner, sl_rule_owner(entry->rule)) == 0;
+	return !request->owner ||
+	       strcmp(request->owner, sl_rule_owner(entry->rule)) == 0;
 }
 
-static json_t *group_json(const struct rule_options *options,
+static json_t *group_json(const struct cli_request *request,
 			  const struct sl_rules_group *group, uint64_t now_ns)
 {
 	json_t *names = json_array(), *rules = json_array();
@@ -216,13 +208,13 @@ static json_t *group_json(const struct rule_options *options,
 	for (size_t i = 0; i < group->n_interfaces; i++)
 		json_array_append_new(names, json_string(group->interfaces[i]));
 	for (size_t i = 0; i < group->n_rules; i++)
-		if (is_wanted(options, &group->rules[i]))
+		if (is_wanted(request, &group->rules[i]))
 			json_array_append_new(
 				rules, entry_json(&group->rules[i], now_ns));
 	return json_pack("{s:o, s:o}", "interfaces", names, "rules", rules);
 }
 
-static void print_group(const struct rule_options *options,
+static void print_group(const struct cli_request *request,
 			const struct sl_rules_group *group, uint64_t now_ns)
 {
 	for (size_t i = 0; i < group->n_interfaces; i++)
@@ -230,24 +222,24 @@ static void print_group(const struct rule_options *options,
 	printf(":\n  %-28s %-12s %10s %-18s %14s %14s %18s\n", "rule", "owner",
 	       "band", "verdict", "time left", "packets", "bytes");
 	for (size_t i = 0; i < group->n_rules; i++)
-		if (is_wanted(options, &group->rules[i]))
+		if (is_wanted(request, &group->rules[i]))
 			print_entry(&group->rules[i], now_ns);
 }
 
-static int print_list(const struct rule_options *options,
+static int print_list(const struct cli_request *request,
 		      const struct sl_rules_list *list)
 {
 	json_t *groups = json_array();
 
 	for (size_t i = 0; i < list->n_groups; i++) {
-		if (options->json)
+		if (request->json)
 			json_array_append_new(
-				groups, group_json(options, &list->groups[i],
+				groups, group_json(request, &list->groups[i],
 						   list->now_ns));
 		else
-			print_group(options, &list->groups[i], list->now_ns);
+			print_group(request, &list->groups[i], list->now_ns);
 	}
-	if (options->json)
+	if (request->json)
 		return cli_print_json(
 			json_pack("{s:o}", "configurations", groups));
 	json_decref(groups);
@@ -257,63 +249,29 @@ static int print_list(const struct rule_options *options,
 	return fflush(stdout) == 0 ? CLI_OK : CLI_SYSTEM;
 }
 
-static int rule_list(const struct rule_options *options)
+static int rule_list(const struct cli_request *request)
 {
-	const char *interface = options->n_arguments ? options->arguments[0] :
-						       options->interface;
 	struct sl_error error = { "" };
 	struct sl_rules_list list;
-	int status, err = sl_rules_list(interface, &list, &error);
+	int status, err = sl_rules_list(request->interface, &list, &error);
 
 	if (err)
 		return fail(err, error.text);
-	status = print_list(options, &list);
+	status = print_list(request, &list);
 	sl_rules_list_fini(&list);
 	return status;
 }
 
-static const struct {
-	const char *name;
-	size_t least, most; /* arguments */
-	int (*run)(const struct rule_options *options);
-} verbs[] = {
-	{ "add", 1, SIZE_MAX, rule_add },
-	{ "del", 1, SIZE_MAX, rule_del },
-	{ "list", 0, 1, rule_list },
-};
-
-#define N_VERBS (sizeof(verbs) / sizeof(*verbs))
-
 int cli_rule(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option long_options[] = { { "json", 0, NULL, 'j' },
-						      { "owner", 1, NULL, 'o' },
-						      { 0 } };
-	struct rule_options options = { 0 };
-	const char *verb;
-	int option;
+	static const struct cli_verb verbs[] = {
+		{ "add", CLI_TAKES_INTERFACE, 1, SIZE_MAX, rule_add },
+		{ "del", CLI_TAKES_INTERFACE, 1, SIZE_MAX, rule_del },
+		{ "list",
+		  CLI_TAKES_INTERFACE | CLI_TAKES_OWNER | CLI_NAMES_INTERFACE,
+		  0, 1, rule_list },
+		{ 0 }
+	};
 
-	while ((option = getopt_long(argc, argv, "i:", long_options, NULL)) !=
-	       -1) {
-		if (option == 'j')
-			options.json = true;
-		else if (option == 'i')
-			options.interface = optarg;
-		else if (option == 'o')
-			options.owner = optarg;
-		else
-			return cli_usage(command);
-	}
-	if (optind == argc)
-		return cli_usage(command);
-	verb = argv[optind];
-	options.arguments = argv + optind + 1;
-	options.n_arguments = (size_t)(argc - optind - 1);
-	for (size_t i = 0; i < N_VERBS; i++)
-		if (strcmp(verbs[i].name, verb) == 0 &&
-		    options.n_arguments >= verbs[i].least &&
-		    options.n_arguments <= verbs[i].most &&
-		    (!options.owner || verbs[i].run == rule_list))
-			return verbs[i].run(&options);
-	return cli_usage(command);
+	return cli_verbs_run(command, verbs, argc, argv);
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * A set of that name may be in more than one map, where interfaces of this network
- * namespace run different configurations: a change goes to each, a test or list
- * asks the first.
+ * namespace run different configurations: a change goes to each, or to none; a
+ * test or list asks the first.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,32 +15,21 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/address.h"
 #include "lib/config.h"
 #include "lib/error.h"
-#include "lib/live.h"
+#include "lib/live_change.h"
 #include "lib/lock.h"
-
-/* A set in one map. */
-struct place {
-	struct sl_live live;
-	uint32_t map_id;
-	unsigned set;
-};
 
 struct job {
 	const char *name;
 	struct sl_prefix *prefixes;
 	size_t n_prefixes;
-	struct place *places;
+	struct sl_live_holder *places;
+	uint32_t *map_ids; /* of the places */
 	size_t n_places;
 	bool json;
-};
-
-struct action {
-	const char *name;
-	bool takes_prefixes;
-	int (*run)(struct job *job);
 };
 
 static uint32_t map_id(int fd)
@@ -53,15 +41,15 @@ static uint32_t map_id(int fd)
 }
 
 /* Takes the map into the job if it has the set, and is not there already. */
-static int take_place(struct job *job, int fd)
+static int take_place(struct job *job, const struct cli_filter *f)
 {
-	struct place *p = &job->places[job->n_places];
+	struct sl_live_holder *p = &job->places[job->n_places];
+	int err, set, fd = f->filter.map_fd[SL_MAP_LIVE];
 	struct sl_error error = { "" };
 	uint32_t id = map_id(fd);
-	int err, set;
 
 	for (size_t i = 0; i < job->n_places; i++)
-		if (job->places[i].map_id == id)
+		if (job->map_ids[i] == id)
 			return CLI_OK;
 	err = sl_live_open(fd, &p->live, &error);
 	if (err)
@@ -71,10 +59,23 @@ static int take_place(struct job *job, int fd)
 		sl_live_close(&p->live);
 		return CLI_OK;
 	}
-	p->map_id = id;
+	memcpy(p->interface, f->attachment.interface, sizeof(p->interface));
 	p->set = (unsigned)set;
-	job->n_places++;
+	job->map_ids[job->n_places++] = id;
 	return CLI_OK;
+}
+
+static void say_no_place(const struct job *job, size_t n_filters)
+{
+	if (!n_filters)
+		fprintf(stderr, "sluice: set \"%s\": " CLI_NO_FILTER "\n",
+			job->name);
+	else
+		fprintf(stderr,
+			"sluice: set \"%s\": no filter here has a live set of "
+			"that name; `sluice show` prints what is loaded (a set "
+			"that is not `live` changes by `apply`)\n",
+			job->name);
 }
 
 static int find_places(struct job *job)
@@ -85,24 +86,23 @@ static int find_places(struct job *job)
 	if (status != CLI_OK)
 		return status;
 	job->places = calloc(filters.n_items + 1, sizeof(*job->places));
-	if (!job->places) {
+	job->map_ids = calloc(filters.n_items + 1, sizeof(*job->map_ids));
+	if (!job->places || !job->map_ids) {
 		cli_filters_close(&filters);
-		return cli_fail(-ENOMEM, "out of memory");
+		cli_fail(-ENOMEM, "out of memory");
+		return CLI_SYSTEM;
 	}
 	for (size_t i = 0; i < filters.n_items && status == CLI_OK; i++) {
-		const struct sl_filter *f = &filters.items[i].filter;
+		const struct cli_filter *f = &filters.items[i];
 
-		if (f->gen.live.bytes)
-			status = take_place(job, f->map_fd[SL_MAP_LIVE]);
+		if (f->filter.gen.live.bytes)
+			status = take_place(job, f);
+	}
+	if (status == CLI_OK && !job->n_places) {
+		say_no_place(job, filters.n_items);
+		status = CLI_INPUT;
 	}
 	cli_filters_close(&filters);
-	if (status == CLI_OK && !job->n_places) {
-		fprintf(stderr,
-			"sluice: set \"%s\": no filter here has a live set of "
-			"that name; `sluice show` prints what is loaded\n",
-			job->name);
-		return CLI_INPUT;
-	}
 	return status;
 }
 
@@ -146,39 +146,16 @@ static int read_prefixes(struct job *job, char **texts, size_t n)
 	return CLI_OK;
 }
 
-/* Changes one prefix in every map: 1 if that changed any, 0, or -errno. */
-static int change(struct job *job, const struct sl_prefix *prefix, bool add,
-		  struct sl_error *error)
-{
-	int changed = 0;
-
-	for (size_t i = 0; i < job->n_places; i++) {
-		struct place *p = &job->places[i];
-		int done = add ? sl_live_add(&p->live, p->set, prefix, error) :
-				 sl_live_del(&p->live, p->set, prefix);
-
-		if (done < 0)
-			return done;
-		changed |= done;
-	}
-	return changed;
-}
-
 static int change_all(struct job *job, bool add)
 {
 	const char *what = add ? "added" : "deleted";
 	struct sl_error error = { "" };
-	size_t n = 0;
-	int done = 0;
+	long done = sl_live_change(job->places, job->n_places, job->prefixes,
+				   job->n_prefixes, add, &error);
+	size_t n = (size_t)done;
 
-	for (size_t i = 0; i < job->n_prefixes && done >= 0; i++) {
-		done = change(job, &job->prefixes[i], add, &error);
-		n += done > 0;
-	}
 	if (done < 0) {
-		fprintf(stderr, "sluice: %s; %zu of %zu %s\n",
-			error.text[0] ? error.text : strerror(-done), n,
-			job->n_prefixes, what);
+		fprintf(stderr, "sluice: %s\n", error.text);
 		return CLI_SYSTEM;
 	}
 	if (job->json)
@@ -207,7 +184,7 @@ static int run_del(struct job *job)
 /* Exit status 1 if any is not in the set, for scripts. */
 static int run_test(struct job *job)
 {
-	const struct place *p = &job->places[0];
+	const struct sl_live_holder *p = &job->places[0];
 	json_t *list = json_array();
 	int status = CLI_OK, printed = CLI_OK;
 
@@ -238,7 +215,7 @@ static int run_test(struct job *job)
 
 static int run_list(struct job *job)
 {
-	const struct place *p = &job->places[0];
+	const struct sl_live_holder *p = &job->places[0];
 	const struct sl_live_set *set = &p->live.header->sets[p->set];
 	json_t *list = json_array();
 	struct sl_prefix *prefixes;
@@ -268,25 +245,7 @@ static int run_list(struct job *job)
 	return status;
 }
 
-static const struct action actions[] = {
-	{ "add", true, run_add },
-	{ "del", true, run_del },
-	{ "test", true, run_test },
-	{ "list", false, run_list },
-};
-
-#define N_ACTIONS (sizeof(actions) / sizeof(*actions))
-
-static const struct action *find_action(const char *name, bool prefixes)
-{
-	for (size_t i = 0; i < N_ACTIONS; i++)
-		if (strcmp(actions[i].name, name) == 0 &&
-		    actions[i].takes_prefixes == prefixes)
-			return &actions[i];
-	return NULL;
-}
-
-static int run(const struct action *action, struct job *job)
+static int run_locked(struct job *job, int (*run)(struct job *job))
 {
 	struct sl_error error = { "" };
 	struct sl_lock lock;
@@ -296,32 +255,59 @@ static int run(const struct action *action, struct job *job)
 		return cli_fail(status, error.text);
 	status = find_places(job);
 	if (status == CLI_OK)
-		status = action->run(job);
+		status = run(job);
 	for (size_t i = 0; i < job->n_places; i++)
 		sl_live_close(&job->places[i].live);
 	free(job->places);
+	free(job->map_ids);
 	sl_lock_release(&lock);
 	return status;
 }
 
-int cli_set(const struct cli_command *command, int argc, char **argv)
+/* NAME PREFIX... */
+static int with_job(const struct cli_request *request,
+		    int (*run)(struct job *job))
 {
-	const struct action *action;
-	struct job job = { 0 };
-	int n, status = cli_json_option(command, argc, argv, &job.json);
+	struct job job = { .name = request->arguments[0],
+			   .json = request->json };
+	int status = read_prefixes(&job, request->arguments + 1,
+				   request->n_arguments - 1);
 
-	if (status != CLI_OK)
-		return status;
-	n = argc - optind - 2;
-	if (n < 0)
-		return cli_usage(command);
-	action = find_action(argv[optind], n > 0);
-	if (!action)
-		return cli_usage(command);
-	job.name = argv[optind + 1];
-	status = read_prefixes(&job, argv + optind + 2, (size_t)n);
 	if (status == CLI_OK)
-		status = run(action, &job);
+		status = run_locked(&job, run);
 	free(job.prefixes);
 	return status;
+}
+
+static int set_add(const struct cli_request *request)
+{
+	return with_job(request, run_add);
+}
+
+static int set_del(const struct cli_request *request)
+{
+	return with_job(request, run_del);
+}
+
+static int set_test(const struct cli_request *request)
+{
+	return with_job(request, run_test);
+}
+
+static int set_list(const struct cli_request *request)
+{
+	return with_job(request, run_list);
+}
+
+int cli_set(const struct cli_command *command, int argc, char **argv)
+{
+	static const struct cli_verb verbs[] = {
+		{ "add", 0, 2, SIZE_MAX, set_add },
+		{ "del", 0, 2, SIZE_MAX, set_del },
+		{ "test", 0, 2, SIZE_MAX, set_test },
+		{ "list", 0, 1, 1, set_list },
+		{ 0 }
+	};
+
+	return cli_verbs_run(command, verbs, argc, argv);
 }

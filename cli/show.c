@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/config.h"
 #include "lib/error.h"
 #include "lib/live_text.h"

@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
 #include "lib/observe.h"
 
 struct watch {
@@ -231,8 +232,7 @@ static int print_all(const struct reading *now, const struct reading *before,
 				   reading_find(before, &now->filters.items[i]),
 				   seconds);
 		if (!now->filters.n_items)
-			puts("no filter is attached in this network "
-			     "namespace; `sluice apply FILE` attaches one");
+			puts(CLI_NO_FILTER);
 		return fflush(stdout) == 0 ? CLI_OK : CLI_SYSTEM;
 	}
 	list = json_array();
@@ -265,37 +265,21 @@ static int run(char **names, int n, const struct watch *watch)
 	return status;
 }
 
-static int read_seconds(const char *text, unsigned *seconds)
-{
-	unsigned long value = 1;
-	char *end;
-
-	if (text) {
-		value = strtoul(text, &end, 10);
-		if (*end || end == text || value < 1 || value > 86400)
-			return -EINVAL;
-	}
-	*seconds = (unsigned)value;
-	return 0;
-}
-
 int cli_stats(const struct cli_command *command, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", 0, NULL, 'j' },
-						 { "watch", 2, NULL, 'w' },
-						 { 0 } };
 	struct watch watch = { 0 };
-	int option;
+	const char *text = NULL;
+	unsigned long seconds = 1;
+	bool watching = false;
+	const struct cli_option options[] = { { "json", .flag = &watch.json },
+					      { "watch", .flag = &watching,
+						.value = &text },
+					      { 0 } };
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'j') {
-			watch.json = true;
-		} else if (option == 'w') {
-			if (read_seconds(optarg, &watch.seconds) < 0)
-				return cli_usage(command);
-		} else {
-			return cli_usage(command);
-		}
-	}
+	if (cli_options_read(command, options, argc, argv) != CLI_OK ||
+	    (text &&
+	     cli_option_number("--watch", text, 86400, &seconds) != CLI_OK))
+		return CLI_USAGE;
+	watch.seconds = watching ? (unsigned)seconds : 0;
 	return run(argv + optind, argc - optind, &watch);
 }

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <getopt.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "cli.h"
 #include "filters.h"
+#include "options.h"
+#include "lib/config.h"
+#include "lib/diag.h"
 #include "lib/observe.h"
 
 static const char *how_text(const struct sl_attachment *a)
@@ -20,6 +31,21 @@ static const char *how_text(const struct sl_attachment *a)
 	default:
 		return "nothing";
 	}
+}
+
+/* Unknown is not down. */
+static bool is_down(const char *interface)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_flags = IFF_UP };
+
+	strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
+	if (fd < 0)
+		return false;
+	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+		request.ifr_flags = IFF_UP;
+	close(fd);
+	return !(request.ifr_flags & IFF_UP);
 }
 
 static void print_text(const struct cli_filter *f)
@@ -41,6 +67,10 @@ static void print_text(const struct cli_filter *f)
 		       (unsigned long long)f->filter.gen.generation,
 		       f->filter.gen.n_rules,
 		       sl_verdict_text(f->filter.gen.default_verdict));
+	if (is_down(a->interface))
+		printf("%s: the interface is down: it receives nothing; `ip "
+		       "link set %s up`\n",
+		       a->interface, a->interface);
 }
 
 static json_t *to_json(const struct cli_filter *f)
@@ -63,27 +93,103 @@ static json_t *to_json(const struct cli_filter *f)
 	return o;
 }
 
+/*
+ * The interfaces of a filter's configuration, and nothing else of it: rules and
+ * sets may be long. NULL: none can be told.
+ */
+static struct sl_config *parse_interfaces(const struct sl_filter *filter)
+{
+	static const char keyword[] = "interface ";
+	struct sl_diags diags = { 0 };
+	struct sl_config *config = NULL;
+	char *text = sl_filter_text(filter);
+	size_t bytes = 0;
+
+	/* The canonical form begins with them, each in a line. */
+	while (text && !strncmp(text + bytes, keyword, sizeof(keyword) - 1))
+		bytes += strcspn(text + bytes, "\n") + 1;
+	if (bytes)
+		sl_config_parse(text, bytes, "running", &diags, &config);
+	sl_diags_fini(&diags);
+	free(text);
+	return config;
+}
+
+static void add_bare(const struct cli_filters *filters,
+		     const struct cli_filter *f, const struct cli_filter **bare)
+{
+	struct sl_config *config = parse_interfaces(&f->filter);
+
+	for (size_t i = 0; config && i < filters->n_items; i++) {
+		const struct sl_attachment *a = &filters->items[i].attachment;
+
+		if (!a->prog_id && sl_config_interface(config, a->interface))
+			bare[i] = f;
+	}
+	sl_config_free(config);
+}
+
+/*
+ * For each interface without an XDP program a filter whose configuration names
+ * it, else NULL. Its own filter is gone: what netlink holds, anybody may take
+ * off, and DPDK does so when it ends or fails to start. NULL: no memory.
+ */
+static const struct cli_filter **find_bare(const struct cli_filters *filters)
+{
+	const struct cli_filter **bare =
+		calloc(filters->n_items + 1, sizeof(*bare));
+
+	for (size_t i = 0; bare && i < filters->n_items; i++)
+		if (filters->items[i].ours)
+			add_bare(filters, &filters->items[i], bare);
+	return bare;
+}
+
+static void print_bare(const struct sl_attachment *a,
+		       const struct cli_filter *by)
+{
+	if (by)
+		printf("%s: no XDP program, though the configuration on %s "
+		       "names it: nothing is filtered here; `sluice apply "
+		       "FILE` puts its filter back\n",
+		       a->interface, by->attachment.interface);
+	else
+		printf("%s: no XDP program\n", a->interface);
+}
+
+static json_t *bare_to_json(const struct sl_attachment *a,
+			    const struct cli_filter *by)
+{
+	return json_pack("{s:s, s:b, s:s, s:s}", "name", a->interface, "sluice",
+			 0, "attached", "nothing", "named_on",
+			 by->attachment.interface);
+}
+
 static int print_all(const struct cli_filters *filters, bool json, bool named)
 {
+	const struct cli_filter **bare = find_bare(filters);
 	json_t *list = json ? json_array() : NULL;
 	size_t shown = 0;
 
+	if (!bare)
+		return cli_fail(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < filters->n_items; i++) {
 		const struct cli_filter *f = &filters->items[i];
+		const struct sl_attachment *a = &f->attachment;
 
-		if (!f->attachment.prog_id) {
-			if (!json && named)
-				printf("%s: no XDP program\n",
-				       f->attachment.interface);
-			shown += named;
+		if (!a->prog_id && !named && !bare[i])
 			continue;
-		}
 		shown++;
-		if (json)
-			json_array_append_new(list, to_json(f));
-		else
+		if (!json && a->prog_id)
 			print_text(f);
+		else if (!json)
+			print_bare(a, bare[i]);
+		else if (a->prog_id)
+			json_array_append_new(list, to_json(f));
+		else if (bare[i])
+			json_array_append_new(list, bare_to_json(a, bare[i]));
 	}
+	free(bare);
 	if (json)
 		return cli_print_json(json_pack("{s:o}", "interfaces", list));
 	if (!shown)

@@ -235,7 +235,8 @@ int sl_extend_list(const char *interface, struct sl_extend_entry **entries,
 	sl_runnings_close(&runnings);
 	if (!err && !found)
 		err = sl_error_set(error, -ENOENT,
-				   "%s: no configuration runs on it",
+				   "%s: no configuration runs on it; `sluice "
+				   "apply FILE` makes one run",
 				   interface);
 	if (err) {
 		free(list.entries);

@@ -152,6 +152,7 @@ static int load_object(const struct load *l, struct bpf_object *object,
 static int load_one(const struct load *l, int *prog_fd)
 {
 	struct bpf_object *object;
+	char why[128];
 	int err;
 
 	if (access(l->path, R_OK) < 0)
@@ -159,9 +160,10 @@ static int load_one(const struct load *l, int *prog_fd)
 			      "it cannot be read: ", strerror(errno));
 	sl_log_clear();
 	object = bpf_object__open_file(l->path, NULL);
-	if (!object)
-		return refuse(l, -EINVAL,
-			      "not a BPF object file (ELF): ", strerror(errno));
+	if (!object) {
+		libbpf_strerror(errno, why, sizeof(why));
+		return refuse(l, -EINVAL, "not a BPF object file (ELF): ", why);
+	}
 	err = load_object(l, object, prog_fd);
 	bpf_object__close(object);
 	return err;

@@ -110,7 +110,8 @@ static int read_groups(const struct sl_runnings *runnings,
 	}
 	if (!err && interface && !list->n_groups)
 		err = sl_error_set(error, -ENOENT,
-				   "%s: no configuration runs on it",
+				   "%s: no configuration runs on it; `sluice "
+				   "apply FILE` makes one run",
 				   interface);
 	return err;
 }

@@ -6,7 +6,8 @@
  * slot that loses its rule is left empty for one generation (slots.c).
  *
  * A reload keeps the ring unless it adds the first or removes the last `log`
- * rule. The old ring is then read to its end before the new one is opened.
+ * rule. The old ring is then read to its end before the new one is opened. An
+ * interface whose filter is gone is looked at on, and read again when it has one.
  */
 #include "samples.h"
 
@@ -32,6 +33,9 @@
 /* One ring gives way to the others after so many: a fifth of its size. */
 #define TURN_RECORDS 1024
 
+/* No ring holds more. */
+#define RING_RECORDS (SL_LOG_BYTES / sizeof(struct sl_log_record))
+
 struct names {
 	struct sl_rule_name *rules; /* by slot; NULL: not known */
 	uint32_t n_slots;
@@ -47,7 +51,7 @@ struct source {
 	uint32_t ring_id;
 	struct ring_buffer *ring;
 	struct names now, before;
-	unsigned turn; /* records left */
+	size_t turn; /* records left */
 };
 
 struct sl_samples {
@@ -209,11 +213,11 @@ static int read_record(void *context, void *data, size_t bytes)
 }
 
 /* Reads a turn: all there is, unless s->turn is 0 then. Or what ended it. */
-static int read_ring(struct source *s, struct sl_error *error)
+static int read_ring(struct source *s, size_t turn, struct sl_error *error)
 {
 	int err;
 
-	s->turn = TURN_RECORDS;
+	s->turn = turn;
 	err = ring_buffer__consume(s->ring);
 	if (err >= 0 || err == -EAGAIN)
 		return 0;
@@ -223,12 +227,15 @@ static int read_ring(struct source *s, struct sl_error *error)
 			    strerror(-err));
 }
 
+/* Of a filter that is gone: nothing fills it any more. */
 static int drain(struct source *s, struct sl_error *error)
 {
 	int err;
 
+	if (!s->open)
+		return 0;
 	do {
-		err = read_ring(s, error);
+		err = read_ring(s, TURN_RECORDS, error);
 	} while (!err && !s->turn);
 	return err;
 }
@@ -303,7 +310,7 @@ static int check_source(struct source *s, struct sl_error *error)
 	}
 	if (err)
 		return err;
-	if (filter.prog_id == s->filter.prog_id) {
+	if (s->open && filter.prog_id == s->filter.prog_id) {
 		sl_filter_close(&filter);
 		return 0;
 	}
@@ -313,7 +320,7 @@ static int check_source(struct source *s, struct sl_error *error)
 		return sl_error_set(error, err, "%s: find samples: %s",
 				    s->interface, strerror(-err));
 	}
-	if (ring_id != s->ring_id)
+	if (!s->open || ring_id != s->ring_id)
 		return change_ring(s, &filter, error);
 	return adopt(s, &filter, error);
 }
@@ -329,8 +336,7 @@ static int check_sources(struct sl_samples *samples, struct sl_error *error)
 	samples->checked_ns = now_ns;
 	samples->clock_offset_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - now_ns);
 	for (size_t i = 0; i < samples->n_sources && !err; i++)
-		if (samples->sources[i].open)
-			err = check_source(&samples->sources[i], error);
+		err = check_source(&samples->sources[i], error);
 	return err;
 }
 
@@ -362,7 +368,25 @@ int sl_samples_poll(struct sl_samples *samples, int timeout_ms,
 						     strerror(errno));
 	for (size_t i = 0; i < samples->n_sources && !err; i++)
 		if (samples->polls[i].revents)
-			err = read_ring(&samples->sources[i], error);
+			err = read_ring(&samples->sources[i], TURN_RECORDS,
+					error);
+	return err;
+}
+
+int sl_samples_drain(struct sl_samples *samples, sl_sample_reader reader,
+		     void *context, struct sl_error *error)
+{
+	int err;
+
+	samples->reader = reader;
+	samples->context = context;
+	samples->checked_ns = 0; /* look for reloads now */
+	err = check_sources(samples, error);
+	/* Not until they are empty: a flood fills them as fast as they are read. */
+	for (size_t i = 0; i < samples->n_sources && !err; i++)
+		if (samples->sources[i].open)
+			err = read_ring(&samples->sources[i], RING_RECORDS,
+					error);
 	return err;
 }
 

@@ -44,13 +44,22 @@ int sl_samples_open(char (*interfaces)[IF_NAMESIZE], size_t n,
 
 /*
  * Waits for samples, `timeout_ms` at most and less when a signal comes, and
- * reads those that are there. 0; -ENODATA when no filter is left (said in no
- * message); what `reader` returned, if not 0: the sample it returned that for
+ * reads those that are there. An interface that loses its filter and is given
+ * another is read again within a second. 0; -ENODATA when no filter is left on
+ * any (said in no message); what `reader` returned, if not 0: the sample it returned that for
  * counts as read; or another -errno with a message.
  */
 int sl_samples_poll(struct sl_samples *samples, int timeout_ms,
 		    sl_sample_reader reader, void *context,
 		    struct sl_error *error);
+
+/*
+ * Reads, without waiting, what the rings hold at this moment: for the end of
+ * the reading, so that no sample is left behind. Returns as sl_samples_poll()
+ * does, but never -ENODATA.
+ */
+int sl_samples_drain(struct sl_samples *samples, sl_sample_reader reader,
+		     void *context, struct sl_error *error);
 
 /* Is there such a rule in the configuration of one of the interfaces? */
 bool sl_samples_has_rule(const struct sl_samples *samples, const char *rule);

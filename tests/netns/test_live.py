@@ -12,7 +12,7 @@ import threading
 import time
 
 from network import drain, program, settle, two_sides
-from lab import Lab
+from lab import EMULATED, Lab
 from tap import Tap
 
 import capture
@@ -122,9 +122,42 @@ def refused(tap, lab):
     attempt(2, "usage", "list", "friends", "1.2.3.4")
     attempt(2, "usage", "clear", "friends", "1.2.3.4")
     change(lab, "add", "friends", "192.0.2.8/29", "192.0.2.3")
-    attempt(3, ["friends", "3 prefixes", "max"], "add", "friends", "9.9.9.9")
+    attempt(3, ["friends", "3 of at most 3", "max"], "add", "friends", "9.9.9.9")
+    change(lab, "del", "friends", "192.0.2.8/29")
+    attempt(3, ["friends", "2 of at most 3", "none of the 3"], "add", "friends", "192.0.2.1",
+            "9.9.9.8", "9.9.9.9")
     lab.apply(CONFIG, ns="box")
     tap.equal(content(lab, "friends"), ["192.0.2.1"], "apply makes a set what the file says")
+
+
+TWO = """
+interface %s
+set friends live max %d { 192.0.2.1 }
+rule friend drop from @friends
+"""
+
+
+def two_maps(tap, lab):
+    """Interfaces with maps of their own: a change that one refuses is none."""
+    lab.apply(TWO % ("box0", 4), ns="box")
+    lab.apply(TWO % ("box1", 2), ns="box")
+    probes = [packet("192.0.2.%d" % n) for n in range(1, 5)]
+
+    def held():
+        return [[rule is not None for rule in rules(lab, *probes, dev=dev)]
+                for dev in ("box0", "box1")]
+    tap.equal(change(lab, "add", "friends", "192.0.2.2"), "friends: 1 added\n", "both take one")
+    before = held()
+    tap.equal(before, [[True, True, False, False]] * 2, "both have it")
+    done = lab.sluice("set", "add", "friends", "2001:db8::1", "192.0.2.3", ns="box", check=False)
+    tap.equal(done.returncode, 3, "one is full: refused")
+    tap.contains(done.stderr, ["friends", "box1", "2 of at most 2", "none of the 2"],
+                 "it says which, its most, and how many are in it")
+    tap.equal((held(), content(lab, "friends")), (before, ["192.0.2.1", "192.0.2.2"]),
+              "neither has any of them")
+    change(lab, "del", "friends", "192.0.2.1")
+    tap.equal(held(), [[False, True, False, False]] * 2, "deleted in both")
+    lab.apply(CONFIG, ns="box")
 
 
 class Changer(threading.Thread):
@@ -184,7 +217,11 @@ def million(tap, lab):
         begin = time.monotonic()
         lab.apply(text, ns="box")
         took.append(time.monotonic() - begin)
-    tap.ok(min(took) < 2, "a million prefixes are applied in less than 2 s", took)
+    quick = "a million prefixes are applied in less than 2 s"
+    if EMULATED:
+        tap.skip(quick, "an emulated processor")
+    else:
+        tap.ok(min(took) < 2, quick, took)
     tap.diag("applied in %s s" % " ".join("%.2f" % t for t in took))
     probes = [packet(ipaddress.ip_address(chosen[n])) for n in range(500)] + \
         [packet(ipaddress.ip_address((0x20010db8 << 96) + (six[n] << 64) + n), "::1")
@@ -204,7 +241,7 @@ def main():
     tap = Tap()
     with tap.case("to the end"), Lab() as lab:
         two_sides(lab)
-        for part in membership, answers, refused, under_traffic, million:
+        for part in membership, answers, refused, two_maps, under_traffic, million:
             part(tap, lab)
         tap.equal(lab.leftovers(), [], "down leaves nothing behind")
     tap.done()

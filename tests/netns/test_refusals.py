@@ -48,6 +48,30 @@ BAD_INPUT = [
 USAGE_ERRORS = [["no-such-command"], ["apply"], ["check"], ["explain", "box0"],
                 ["stats", "--no-such-option"], []]
 
+# What an operator may type while RUNNING runs: (arguments, status, words of the message).
+MISTAKES = [
+    (["rule", "list", "nosuch0"], INPUT, ["nosuch0: no such interface", "`ip link`"]),
+    (["rule", "add", "-i", "nosuch0", "x drop"], INPUT, ["nosuch0: no such interface"]),
+    (["ext", "list", "nosuch0"], INPUT, ["nosuch0: no such interface"]),
+    (["rule", "list", "box1"], SYSTEM, ["box1: no configuration runs on it", "`sluice apply"]),
+    (["ext", "list", "box1"], SYSTEM, ["box1: no configuration runs on it", "`sluice apply"]),
+    (["log", "box1"], SYSTEM, ["box1: no filter is attached", "`sluice apply"]),
+    (["rule", "mend", "x"], USAGE, ['rule: expected "add", "del" or "list", not "mend"']),
+    (["set", "add", "gone", "10.0.0.1"], INPUT, ['set "gone"', "`sluice show`", "`live`"]),
+    (["ext", "load", "before", "1", __file__], INPUT, ["(ELF): BPF object format invalid"]),
+    (["explain", "box0", "/none.pcap"], INPUT, ["sluice: /none.pcap: read packets: No such file"]),
+    (["ports", "--top", "0"], USAGE, ["--top 0: expected a number from 1\n"]),
+    (["stats", "--watch=x"], USAGE, ["--watch x: expected a number from 1 to 86400"]),
+    (["stats", "--nonsense"], USAGE, ["sluice stats: unrecognized option '--nonsense'"]),
+]
+# And where no filter is: (arguments, status, words of the answer).
+NOTHING = [
+    (["ports"], DONE, ["no filter is attached", "`sluice apply"]),
+    (["down"], DONE, ["no filter of Sluice's is attached"]),
+    (["ext", "list"], DONE, ["no extension is loaded"]),
+    (["set", "list", "x"], INPUT, ['set "x": no filter is attached', "`sluice apply"]),
+]
+
 
 class Running:
     """The running configuration, and the proof that it is untouched."""
@@ -89,6 +113,21 @@ def bad_input(tap, lab, running):
     running.refused(tap, "no such file", done, INPUT, ["/nonexistent/sluice.conf", "No such file"])
 
 
+def mistakes(tap, lab, running):
+    for args, status, words in MISTAKES:
+        running.refused(tap, "sluice " + " ".join(args),
+                        lab.sluice(*args, ns="box", check=False, timeout=10), status, words)
+    for args, status, words in NOTHING:
+        done = lab.sluice(*args, ns="far", check=False)
+        tap.equal(done.returncode, status, "no filter: %s: exit status" % args[0])
+        tap.contains(done.stdout + done.stderr, words, "no filter: %s: the answer" % args[0])
+    lab.run(["ip", "link", "set", "box0", "down"], ns="box")
+    tap.contains(lab.sluice("status", ns="box").stdout,
+                 ["box0: the interface is down", "`ip link set box0 up`"], "down: status says so")
+    lab.run(["ip", "link", "set", "box0", "up"], ns="box")
+    wait_for(lambda: "LOWER_UP" in lab.link("peer", "peer0")["flags"])
+
+
 def system_refusals(tap, lab, running):
     done = lab.apply("interface nosuch0\n", ns="box", check=False)
     running.refused(tap, "an unknown interface", done, INPUT, ["nosuch0"])
@@ -107,6 +146,9 @@ def system_refusals(tap, lab, running):
     tap.equal(program(lab, "box", "box1"), theirs, "the foreign program is left alone")
     tap.ok("ip link set dev box1 xdpdrv off" in done.stderr, "how to proceed is told",
            done.stderr)
+    done = lab.sluice("stats", "box1", ns="box", check=False)
+    running.refused(tap, "another program's interface", done, SYSTEM,
+                    ["box1", "foreign", "not Sluice's", "ip link set dev box1 xdpdrv off"])
     lab.run(["ip", "link", "set", "dev", "box1", "xdp", "off"], ns="box")
 
     for dev, ns in (("box1", "box"), ("far0", "far")):
@@ -201,6 +243,7 @@ def main():
         running = Running(lab)
         bad_input(tap, lab, running)
         usage(tap, lab)
+        mistakes(tap, lab, running)
         system_refusals(tap, lab, running)
         modes(tap, lab, running)
         no_permission(tap, lab, running)

@@ -188,6 +188,27 @@ def restart(tap):
         tap.equal((answer["deleted"], answer["expired"]), (1, []), "del takes an expired one")
 
 
+def lifetime(tap):
+    """A rule of the file that has expired stays so, until its `expires` is another."""
+    text = BASE + "rule own drop udp to any port 12 expires %s\n"
+    with Lab() as lab:
+        box = Box(lab, text % "1s")
+        time.sleep(1.2)
+        lab.apply(text % "1s" + "rule more drop sctp\n", ns="box")
+        tap.equal((box.listed()["own"]["expired"], box.send(udp(12))), (True, ({"pass": 1}, {})),
+                  "the same lifetime in the file: it goes on expired")
+        lab.apply(text % "1h", ns="box")
+        own = box.listed()["own"]
+        tap.ok(not own["expired"] and 3590 < own["remaining_s"] <= 3600,
+               "another lifetime begins with the apply", own)
+        tap.equal(box.send(udp(12)), ({"drop": 1}, {"own": 1}), "and the rule matches")
+        lab.apply(text % "2h", ns="box")
+        tap.ok(box.listed()["own"]["remaining_s"] > 3600, "before its time is up, too")
+        time.sleep(1.2)
+        lab.apply(text % "2h", ns="box")
+        tap.ok(box.listed()["own"]["remaining_s"] < 7199.5, "the same again: no more time")
+
+
 def observing(tap):
     with Lab() as lab:
         box = Box(lab)
@@ -229,7 +250,7 @@ def kept(tap):
         box.rule("add", "short drop udp to any port 8 owner flow expires 1h")
         left = box.listed()["short"]["remaining_s"]
         lab.apply("interface box0\nset nets { 11.0.0.0/8 }\nrule nine pass udp owner flow\n"
-                  "rule short drop udp to any port 8 owner flow expires 1d\n", ns="box")
+                  "rule short drop udp to any port 8 owner flow expires 1h\n", ns="box")
         tap.equal([(name, rule["text"]) for name, rule in box.listed().items()][0],
                   ("nine", "rule nine pass udp owner flow"),
                   "a rule of the same name and owner in the file takes the place of the live one")
@@ -238,7 +259,8 @@ def kept(tap):
         held = lab.sluice("show", ns="box").stdout, program(lab, "box", "box0")
         for text, words, name in (
                 ("interface box0\nset nets { 1.1.1.1 }\n\nrule mine drop\n",
-                 ["clash.conf:4:6", '"mine"', 'owner "live"', "box0", "rename", "rule del mine"],
+                 ["clash.conf:4:6", '"mine"', 'owner "live"', "box0", "rename",
+                  "rule del -i box0 mine"],
                  "a name of another owner"),
                 ("interface box1\ninterface box0\nrule nine drop owner else\n",
                  ["clash.conf:3:6", '"nine"', 'owner "flow"'], "and among live ones"),
@@ -250,7 +272,7 @@ def kept(tap):
         box.rule("add", "set drop udp from @nets")
         for text, words, name in (
                 ("interface box0\n",
-                 ['"set"', '"live"', '"nets"', "does not define", "rule del set"],
+                 ['"set"', '"live"', '"nets"', "does not define", "rule del -i box0 set"],
                  "a set that the file has not"),
                 ("interface box0\nset nets mac { 02:00:00:00:00:01 }\n", ['"nets"', "another kind"],
                  "a set of another kind")):
@@ -308,7 +330,8 @@ def interfaces(tap):
                   "list counts all interfaces")
         done = lab.apply(BASE, ns="box", name="clash.conf", check=False)
         tap.equal(done.returncode, 1, "the file may not lose an interface that a live rule is on")
-        tap.contains(done.stderr, ['"one"', '"box1"', "clash.conf", "rule del one"], "and is told")
+        tap.contains(done.stderr, ['"one"', '"box1"', "clash.conf", "rule del -i box0 one"],
+                     "and is told")
         box.rule("del", "one")
 
         lab.sluice("down", "box1", ns="box")
@@ -318,7 +341,8 @@ def interfaces(tap):
         done = box.rule("add", "eleven drop udp to any port 11", check=False)
         tap.equal(done.returncode, 1, "with two configurations it must be said which")
         tap.contains(done.stderr, ["box0", "box1", "-i IFACE"], "and it says so")
-        box.rule("add", "eleven drop on box1 udp to any port 11")
+        done = box.rule("add", "eleven drop on box1 udp from 10.1.1.1/8 to any port 11")
+        tap.equal(done.stderr.count("rule add:1:30: warning:"), 1, "a warning is said once")
         box.rule("add", "-i", "box0", "twelve drop udp to any port 12")
         found = lab.sluice_json("rule", "list", "--json", ns="box")["configurations"]
         tap.equal({c["interfaces"][0]: [r["name"] for r in c["rules"]] for c in found},
@@ -327,8 +351,9 @@ def interfaces(tap):
         box.rule("add", "-i", "box1", "nine pass udp")
         done = lab.apply(BASE.replace("box0", "box0, box1"), ns="box", check=False)
         tap.equal(done.returncode, 1, "two that disagree do not become one")
-        tap.contains(done.stderr, ['"nine"', "another", "rule del nine"], "and it says why")
-        box.rule("del", "-i", "box1", "nine")
+        remedy = "`sluice rule del -i box1 nine`"
+        tap.contains(done.stderr, ['"nine"', "another", remedy], "and it says why")
+        box.rule(*remedy.strip("`").split()[2:])
         lab.apply(BASE.replace("box0", "box0, box1"), ns="box")
         tap.equal(box.order(), ["nine", "ten", "twelve", "eleven", "seven", "web"],
                   "two that agree do, with the live rules of both")
@@ -426,8 +451,8 @@ def many(tap):
 
 def main():
     tap = Tap()
-    for test in (add_and_delete, bands, expiry, restart, observing, kept, refusals, interfaces,
-                 under_load, many):
+    for test in (add_and_delete, bands, expiry, restart, lifetime, observing, kept, refusals,
+                 interfaces, under_load, many):
         with tap.case(test.__name__):
             test(tap)
     tap.done()
