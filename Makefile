@@ -116,6 +116,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(cal
 $(BUILD)/tests/unit/test_compile: $(BUILD)/san/tests/fuzz/linear.o
 
 .PHONY: unit
+$(BUILD)/tests/unit/test_config_random: $(BUILD)/san/tests/unit/same_config.o
+
 unit: $(UNIT_SRC:%.c=$(BUILD)/%)
 
 # Fuzz targets: the library once more, for libFuzzer. Comparisons are not traced

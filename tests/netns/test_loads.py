@@ -1,14 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Configurations that ask much of the verifier: its million instructions and
-the stack's 512 bytes. Every combination of parts loads, and a packet is judged. Root.
+the stack's 512 bytes. Every combination of parts loads, and a packet is judged; built
+by the compiler of build/, and by every other clang that is installed. Root.
 
     [peer] peer0 ---- box0 [box]
 """
+import glob
 import itertools
+import re
+import subprocess
+import tempfile
 
 import network  # finds what is below tests/
-from lab import Lab, LabError
+import lab as laboratory
+from lab import ROOT, Lab, LabError, built
 from tap import Tap
 
 import frames as raw
@@ -43,13 +49,26 @@ def configurations():
                                entry, SETS, "".join(PARTS[name] for name in names), rules, LAST))
 
 
-def main():
-    tap = Tap()
+def other_compilers():
+    """Of build/'s clang the version, and {version: path} of the others here."""
+    with open(built("sluice.bpf.o"), "rb") as source:
+        ours = int(re.search(rb"clang version (\d+)", source.read()).group(1))
+    found = {}
+    for path in sorted(glob.glob("/usr/bin/clang") + glob.glob("/usr/bin/clang-[0-9]*")):
+        told = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        version = re.search(r"clang version (\d+)", told.stdout)
+        if version and int(version.group(1)) != ours:
+            found[int(version.group(1))] = path
+    return ours, found
+
+
+def load_all(tap, compiler):
     frame = raw.ethernet(0x800, raw.ipv4(0xc6120001, 0xc6120002, raw.UDP, raw.udp(5, 9)))
     with Lab() as lab:
         lab.add("peer", "box")
         lab.veth("peer", "peer0", "box", "box0")
         for name, text in configurations():
+            name = "clang %d: %s" % (compiler, name)
             try:
                 lab.apply(text, ns="box")
                 lab.send("peer", "peer0", [frame] * 3)
@@ -58,6 +77,22 @@ def main():
             except LabError as why:
                 tap.ok(False, name, str(why)[-1500:])
             lab.sluice("down", ns="box", check=False)
+
+
+def main():
+    tap = Tap()
+    ours, others = other_compilers()
+    load_all(tap, ours)
+    if not others:
+        tap.skip("another clang", "only clang %d is installed" % ours)
+    for version, path in sorted(others.items()):
+        with tempfile.TemporaryDirectory(prefix="sluice-clang-") as folder, \
+                tap.case("clang %d: to the end" % version):
+            made = subprocess.run(["make", "-s", "-C", ROOT, "BUILD=" + folder, "CLANG=" + path,
+                                   folder + "/sluice"], capture_output=True, text=True, check=False)
+            assert made.returncode == 0, made.stderr[-1500:]
+            laboratory.BUILD = folder  # where built() looks
+            load_all(tap, version)
     tap.done()
 
 
