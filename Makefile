@@ -118,6 +118,10 @@ $(BUILD)/tests/unit/test_compile: $(BUILD)/san/tests/fuzz/linear.o
 .PHONY: unit
 $(BUILD)/tests/unit/test_config_random: $(BUILD)/san/tests/unit/same_config.o
 
+# What runs BPF instructions without a kernel.
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_specialise*.c)): \
+	$(patsubst %,$(BUILD)/san/tests/unit/bpf_%.o,example machine random rules)
+
 unit: $(UNIT_SRC:%.c=$(BUILD)/%)
 
 # Fuzz targets: the library once more, for libFuzzer. Comparisons are not traced

@@ -33,6 +33,9 @@ struct sl_flow {
 	bool queued;
 };
 
+/* Do all jumps and records lead to instructions? */
+bool sl_flow_is_closed(const struct sl_code *code);
+
 /*
  * Where instruction `i`, which is seen, leads: 0 to 2 places.
  */

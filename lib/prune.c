@@ -184,6 +184,38 @@ static void compact(struct sl_code *code, const struct sl_flow *flow,
 	code->n = end;
 }
 
+bool sl_flow_is_closed(const struct sl_code *code)
+{
+	const char *func = code->func_info, *line = code->line_info;
+	uint32_t at;
+
+	for (size_t i = 0; i < code->n; i++) {
+		const struct bpf_insn *insn = &code->insns[i];
+		int64_t to = (int64_t)i + 1;
+
+		if (sl_insn_names_function(insn))
+			to += insn->imm;
+		else if (sl_insn_is_branch(insn) ||
+			 sl_insn_is_jump(insn, BPF_JA))
+			to += sl_insn_distance(insn);
+		if (to < 0 || (uint64_t)to > code->n)
+			return false;
+		if (sl_insn_is_wide(insn) && i + 1 == code->n)
+			return false;
+	}
+	for (uint32_t k = 0; k < code->n_func_info; k++) {
+		memcpy(&at, func + (size_t)k * code->func_info_bytes, 4);
+		if (at >= code->n)
+			return false;
+	}
+	for (uint32_t k = 0; k < code->n_line_info; k++) {
+		memcpy(&at, line + (size_t)k * code->line_info_bytes, 4);
+		if (at >= code->n)
+			return false;
+	}
+	return true;
+}
+
 int sl_flow_prune(struct sl_code *code, struct sl_flow *flow)
 {
 	bool *stays = calloc(code->n + 1, sizeof(*stays));

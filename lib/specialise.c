@@ -312,6 +312,18 @@ static bool fits(uint64_t number)
 	return (int64_t)number == (int32_t)number;
 }
 
+/* Is there a move that sets a register to the number? */
+static bool is_immediate(uint64_t number)
+{
+	return fits(number) || number <= UINT32_MAX;
+}
+
+/* A 32-bit move clears the upper half. */
+static uint8_t move_code(uint64_t number)
+{
+	return (fits(number) ? BPF_ALU64 : BPF_ALU) | BPF_MOV | BPF_K;
+}
+
 /* A constant on the right becomes an immediate. */
 static void take_immediate(const struct sl_flow *flow, struct bpf_insn *insn)
 {
@@ -429,11 +441,12 @@ static void rewrite(const struct pass *p, size_t i)
 
 	if (sl_insn_is_pure(insn) && !sl_insn_is_wide(insn)) {
 		value = result(p, i);
-		if (value.kind == SL_FLOW_CONSTANT && fits(value.number)) {
+		if (value.kind == SL_FLOW_CONSTANT &&
+		    is_immediate(value.number)) {
 			*insn = (struct bpf_insn){
-				.code = BPF_ALU64 | BPF_MOV | BPF_K,
+				.code = move_code(value.number),
 				.dst_reg = insn->dst_reg,
-				.imm = (int32_t)value.number,
+				.imm = (int32_t)(uint32_t)value.number,
 			};
 			return;
 		}
@@ -449,44 +462,12 @@ static void rewrite(const struct pass *p, size_t i)
 		*insn = (struct bpf_insn){ .code = BPF_JMP | BPF_JA };
 }
 
-/* Do all jumps and records lead to instructions? */
-static bool is_closed(const struct sl_code *code)
-{
-	const char *func = code->func_info, *line = code->line_info;
-	uint32_t at;
-
-	for (size_t i = 0; i < code->n; i++) {
-		const struct bpf_insn *insn = &code->insns[i];
-		int64_t to = (int64_t)i + 1;
-
-		if (sl_insn_names_function(insn))
-			to += insn->imm;
-		else if (sl_insn_is_branch(insn) ||
-			 sl_insn_is_jump(insn, BPF_JA))
-			to += sl_insn_distance(insn);
-		if (to < 0 || (uint64_t)to > code->n)
-			return false;
-		i += sl_insn_is_wide(insn);
-	}
-	for (uint32_t k = 0; k < code->n_func_info; k++) {
-		memcpy(&at, func + (size_t)k * code->func_info_bytes, 4);
-		if (at >= code->n)
-			return false;
-	}
-	for (uint32_t k = 0; k < code->n_line_info; k++) {
-		memcpy(&at, line + (size_t)k * code->line_info_bytes, 4);
-		if (at >= code->n)
-			return false;
-	}
-	return true;
-}
-
 int sl_specialise(struct sl_code *code, const struct sl_constants *constants)
 {
 	struct pass p = { .code = code, .constants = constants };
 	int err = -ENOMEM;
 
-	if (!is_closed(code))
+	if (!sl_flow_is_closed(code))
 		return 0;
 	p.flow = calloc(code->n, sizeof(*p.flow));
 	p.queue = calloc(code->n, sizeof(*p.queue));
