@@ -16,8 +16,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab import Lab, built  # noqa: E402
-from tap import Tap, check  # noqa: E402
+from lab import EMULATED, Lab, built  # noqa: E402
+from tap import Skip, Tap, check  # noqa: E402
 
 HEAD = "interface b0 { mode native }\ndefault pass\n"
 THREADS = min(2, len(os.sched_getaffinity(0)))
@@ -74,7 +74,10 @@ def test_rates(lab, tap):
         with tap.case("%s: what passes of a flood" % rate):
             fresh(lab, "slow limit %s udp" % rate, "rest pass udp")
             found, seconds = flood(lab, "--duration", "3")
-            check(found["rx"] > 1.5 * (burst + packets * seconds), True, "enough was sent")
+            enough = found["rx"] > 1.5 * (burst + packets * seconds)
+            if EMULATED and not enough:
+                raise Skip("an emulated processor sends no more than %d" % found["rx"])
+            check(enough, True, "enough was sent")
             near(passed(found), burst + packets * seconds, rate)
             check(found["slow"], found["reason limited"], "the limit rule counts what it refused")
             check(found["rest"], passed(found), "the next rule decides for what conforms")
