@@ -162,7 +162,7 @@ static void size_cache(struct sl_gen *gen, size_t n_rules, unsigned key_bits)
 	if (bits > SL_CACHE_BITS_MAX)
 		return; /* keys too long to be told apart: no cache */
 	gen->cache_bits = bits;
-	gen->cache_key_bits = key_bits > bits ? key_bits : bits + 1;
+	gen->cache_key_shift = 64 - (key_bits > bits ? key_bits : bits + 1);
 }
 
 /* Bits in one word of a key: a resume may be added at the top. */

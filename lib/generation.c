@@ -126,7 +126,7 @@ static int fit_cache(struct sl_gen *gen)
 	gen->cache_cpus = (uint32_t)cpus;
 	while (gen->cache_bits && cache_bytes(gen) > CACHE_BYTES_MAX)
 		gen->cache_bits--;
-	if (gen->cache_key_bits > gen->cache_bits + SL_CACHE_TAG_BITS)
+	if (64 - gen->cache_key_shift > gen->cache_bits + SL_CACHE_TAG_BITS)
 		gen->cache_bits = 0;
 	return 0;
 }

@@ -375,7 +375,7 @@ _Static_assert(SL_SUMMARY_MAX * 64 == SL_WORDS_MAX, "s is 4 bits, w is 10");
 
 /*
  * Where a key stands in the cache. The multiplication by an odd number is a
- * bijection of the keys (mod 2^cache_key_bits), so the number of the set and
+ * bijection of the keys (mod 2^(64 - cache_key_shift)), so the number of the set and
  * the rest, the tag, together say exactly which key it is.
  */
 struct sl_cache_place {
@@ -386,13 +386,13 @@ struct sl_cache_place {
 static __always_inline struct sl_cache_place
 sl_cache_place(const volatile struct sl_gen *gen, __u64 key)
 {
-	__u64 h = (key * 0x9e3779b97f4a7c15ULL)
-		  << ((64 - gen->cache_key_bits) & 63);
+	__u64 h = (key * 0x9e3779b97f4a7c15ULL) << (gen->cache_key_shift & 63);
 	__u64 tag = h << (gen->cache_bits & 63) >>
-		    ((64 + gen->cache_bits - gen->cache_key_bits) & 63);
+		    ((gen->cache_key_shift + gen->cache_bits) & 63);
 
 	return (struct sl_cache_place){
-		.set = h >> ((64 - gen->cache_bits) & 63),
+		/* By 64 - cache_bits; Linux 6.12 knows no value behind a minus. */
+		.set = h >> ((gen->cache_bits ^ 63) & 63) >> 1,
 		.tag = tag << (SL_MATCH_BITS + 1),
 	};
 }

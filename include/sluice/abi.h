@@ -417,11 +417,11 @@ struct sl_gen {
 	__u32 words;	     /* 64-bit words in a bit vector; 0: no rules */
 	__u32 summary_words; /* 64-bit words in its summary */
 	__u32 n_groups;
-	__u32 dense;	      /* __u32[resumes][keys] answers; 0: sparse */
-	__u32 answers;	      /* sparse: __u32[n_rules], by position */
-	__u32 steps;	      /* struct sl_step[n_steps] */
-	__u32 cache_bits;     /* sparse; 0: no cache */
-	__u32 cache_key_bits; /* every key, resumes included, is below 1 << this */
+	__u32 dense;	  /* __u32[resumes][keys] answers; 0: sparse */
+	__u32 answers;	  /* sparse: __u32[n_rules], by position */
+	__u32 steps;	  /* struct sl_step[n_steps] */
+	__u32 cache_bits; /* sparse; 0: no cache */
+	__u32 cache_key_shift; /* keys, resumes included, are below 1 << (64 - this) */
 	__u32 cache_cpus;
 	__u32 want;	  /* of sl_parse(): bits of enum sl_field */
 	__u32 table_last; /* the last offset where SL_TABLE_SLACK may be read */

@@ -81,12 +81,12 @@ static const struct sl_rule *linear_search(const struct sl_config *config,
 	return NULL;
 }
 
-/* The set and the tag of a key as one number of cache_key_bits bits. */
+/* The set and the tag of a key as one number, of as many bits as a key. */
 static __u64 place_number(const struct sl_gen *gen, __u64 key)
 {
 	struct sl_cache_place place = sl_cache_place(gen, key);
 
-	return place.set << (gen->cache_key_bits - gen->cache_bits) |
+	return place.set << (64 - gen->cache_key_shift - gen->cache_bits) |
 	       place.tag >> (SL_MATCH_BITS + 1);
 }
 
@@ -94,7 +94,7 @@ static __u64 place_number(const struct sl_gen *gen, __u64 key)
 static bool place_is_own(const struct sl_gen *gen, __u64 key)
 {
 	__u64 factor = place_number(gen, 1);
-	__u64 mask = (1ULL << gen->cache_key_bits) - 1;
+	__u64 mask = ~0ULL >> gen->cache_key_shift;
 
 	return factor & 1 && key <= mask &&
 	       place_number(gen, key) == (key * factor & mask);

@@ -238,7 +238,7 @@ static void test_finish(void **state)
 static void test_cache(void **state)
 {
 	static uint8_t seen[1 << 16];
-	struct sl_gen gen = { .cache_bits = 8, .cache_key_bits = 16 };
+	struct sl_gen gen = { .cache_bits = 8, .cache_key_shift = 48 };
 	__u64 set[SL_CACHE_WAYS] = { 0 };
 
 	(void)state;
