@@ -40,6 +40,7 @@ BPF_SRC := $(wildcard xdp/*.bpf.c bench/gen/*.bpf.c bench/classify/*.bpf.c \
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 
 BPF_OBJ := $(addprefix $(BUILD)/,$(notdir $(BPF_SRC:.c=.o)))
+STAGE_OBJ := $(patsubst config/stage/%.c,$(BUILD)/stage/%.so,$(wildcard config/stage/*.c))
 EXT_OBJ := $(patsubst config/ext/%.c,$(BUILD)/ext/%.o,$(wildcard config/ext/*.bpf.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 
@@ -49,7 +50,7 @@ BENCH := $(if $(MIX_SRC),$(BUILD)/classify-run) \
 	$(if $(LIMIT_SRC),$(BUILD)/limit-run)
 
 .PHONY: all
-all: $(BPF_OBJ) $(EXT_OBJ) $(PROGRAMS) $(BENCH)
+all: $(BPF_OBJ) $(EXT_OBJ) $(STAGE_OBJ) $(PROGRAMS) $(BENCH)
 
 $(BUILD)/%.bpf.o: xdp/%.bpf.c $(wildcard xdp/*.h include/sluice/*.h)
 	@mkdir -p $(@D)
@@ -58,6 +59,10 @@ $(BUILD)/%.bpf.o: xdp/%.bpf.c $(wildcard xdp/*.h include/sluice/*.h)
 $(BUILD)/ext/%.bpf.o: config/ext/%.bpf.c xdp/extension.h $(wildcard include/sluice/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -DSLUICE_TREE -c $< -o $@
+
+$(BUILD)/stage/%.so: config/stage/%.c include/sluice/stage.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared $(LDFLAGS) -o $@ $<
 
 $(BUILD)/%.bpf.o: bench/gen/%.bpf.c $(wildcard bench/gen/*.h)
 	@mkdir -p $(@D)
@@ -99,7 +104,7 @@ $(BUILD)/limit-run: $(call obj,$(LIMIT_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lbpf
 
 # Unit tests: the library again, with ASan and UBSan, and cmocka.
-SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSLUICE_DEBUG
 sobj = $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out %.bpf.c,$(1)))
 
 $(BUILD)/san/%.o: %.c
@@ -114,20 +119,45 @@ $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(cal
 
 # The linear search is the fuzzer's.
 $(BUILD)/tests/unit/test_compile: $(BUILD)/san/tests/fuzz/linear.o
-
-.PHONY: unit
 $(BUILD)/tests/unit/test_config_random: $(BUILD)/san/tests/unit/same_config.o
 
 # What runs BPF instructions without a kernel.
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_specialise*.c)): \
 	$(patsubst %,$(BUILD)/san/tests/unit/bpf_%.o,example machine random rules)
 
-unit: $(UNIT_SRC:%.c=$(BUILD)/%)
+# The kernel behind the forwarder's rings.
+$(addprefix $(BUILD)/tests/unit/test_fwd_,port end buffers): $(BUILD)/san/tests/unit/mock_kernel.o
+
+# The rings between two threads: without ASan, which TSan does not stand beside. It does not
+# know fences; the one user, the worker's published ledger, is all atomic words.
+TSAN := -fsanitize=thread -fno-omit-frame-pointer -DSLUICE_DEBUG -Wno-tsan
+$(BUILD)/tsan/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu11 $(WARN) -O1 -g $(TSAN) -MMD -MP -c $< -o $@
+
+$(BUILD)/tsan/libforwarder.a: $(patsubst %.c,$(BUILD)/tsan/%.o,$(filter-out afxdp-app/main.c,$(FWD_SRC)))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# The threads of stages, once more with this.
+STAGE_TSAN := $(addprefix $(BUILD)/tests/unit/test_stage_,spool_tsan steps_tsan)
+$(STAGE_TSAN): $(BUILD)/tests/unit/%_tsan: $(BUILD)/tsan/tests/unit/%.o \
+		$(BUILD)/tsan/libforwarder.a $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(CC) $(TSAN) -pthread -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/tests/unit/test_fwd_tsan: $(patsubst %,$(BUILD)/tsan/tests/unit/%.o,test_fwd_tsan mock_kernel) \
+		$(BUILD)/tsan/libforwarder.a $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(CC) $(TSAN) -pthread -o $@ $^ $(LIBS)
+
+.PHONY: unit
+unit: $(UNIT_SRC:%.c=$(BUILD)/%) $(STAGE_TSAN)
 
 # Fuzz targets: the library once more, for libFuzzer. Comparisons are not traced
 # in it: that costs the compiler's target two thirds of its speed. $(WARN) is
 # left to the other builds of these files.
-FUZZ := $(addprefix $(BUILD)/fuzz/,config packet compile)
+FUZZ := $(addprefix $(BUILD)/fuzz/,config packet compile ring)
 FUZZ_SECONDS ?= 600
 FUZZ_CFLAGS := -std=gnu11 -O1 -g $(SAN) -fsanitize=fuzzer-no-link
 fobj = $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(1))
@@ -136,7 +166,11 @@ $(BUILD)/fuzz/obj/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fno-sanitize-coverage=trace-cmp -MMD -MP -c $< -o $@
 
-$(BUILD)/fuzz/obj/tests/fuzz/%.o: tests/fuzz/%.c
+$(BUILD)/fuzz/obj/afxdp-app/%.o: afxdp-app/%.c
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(WARN) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -144,10 +178,17 @@ $(BUILD)/fuzz/libsluice.a: $(call fobj,$(filter-out lib/object.c,$(LIB_SRC)))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# An archive: the ring core and what it calls, not all that the forwarder needs to start.
+$(BUILD)/fuzz/libforwarder.a: $(call fobj,$(filter-out afxdp-app/main.c,$(FWD_SRC)))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/fuzz/ring: $(call fobj,tests/unit/mock_kernel.c) $(BUILD)/fuzz/libforwarder.a
 $(BUILD)/fuzz/packet: $(call fobj,tests/fuzz/reference.c)
 $(BUILD)/fuzz/compile: $(call fobj,$(addprefix tests/fuzz/,linear.c packets.c rules.c))
 $(FUZZ): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libsluice.a
-	$(CLANG) $(SAN) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^)
+	$(CLANG) $(SAN) -fsanitize=fuzzer -pthread -o $@ $(filter %.o,$^) \
+		$(filter %/libforwarder.a,$^) $(filter %/libsluice.a,$^) $(LIBS)
 
 .PHONY: fuzz-targets
 fuzz-targets: $(FUZZ)
@@ -205,11 +246,13 @@ golden-update: all
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/sluice \
 		$(DESTDIR)$(PREFIX)/include/sluice $(DESTDIR)/etc/sluice \
-		$(DESTDIR)$(PREFIX)/share/doc/sluice/ext
+		$(DESTDIR)$(PREFIX)/share/doc/sluice/ext \
+		$(DESTDIR)$(PREFIX)/share/doc/sluice/stage
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(BUILD)/sluice.bpf.o $(DESTDIR)$(PREFIX)/lib/sluice
 	install -m 644 include/sluice/*.h xdp/extension.h $(DESTDIR)$(PREFIX)/include/sluice
 	install -m 644 config/ext/*.bpf.c $(DESTDIR)$(PREFIX)/share/doc/sluice/ext
+	install -m 644 config/stage/*.c $(DESTDIR)$(PREFIX)/share/doc/sluice/stage
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sluice
 	[ -e $(DESTDIR)/etc/sluice/sluice.conf ] || \
 		install -m 644 config/sluice.conf $(DESTDIR)/etc/sluice

@@ -23,6 +23,7 @@
 #include "lib/config.h"
 #include "say.h"
 #include "privileges.h"
+#include "sockets.h"
 #include "watch.h"
 
 /*
@@ -190,7 +191,6 @@ static int worker_alloc(struct sl_fwd *fwd, uint32_t w)
 			continue;
 		port = &worker->ports[n++];
 		port->umem = &worker->umem;
-		port->wake = &sl_fwd_wake_xsk;
 		port->iface = 2 * end->wire + end->side;
 		port->queue = end->queue;
 		fwd->end_port[e] = port;
@@ -242,83 +242,12 @@ static int workers_alloc(struct sl_fwd *fwd)
 	return err;
 }
 
-static const char *open_remedy(int err)
-{
-	switch (-err) {
-	case EPERM:
-		return "start it as root or with CAP_NET_RAW and CAP_NET_ADMIN";
-	case EBUSY:
-		return "another AF_XDP socket holds this queue ('ss --xdp -p'): end it";
-	case ENOBUFS:
-		return "grant CAP_IPC_LOCK or raise the memlock limit (LimitMEMLOCK=)";
-	case EOPNOTSUPP:
-		return "the driver has no zero-copy here; 'zero-copy auto' takes copy mode";
-	case ENETDOWN:
-		return "bring the interface up first ('ip link set DEV up')";
-	case EAFNOSUPPORT:
-		return "this kernel is built without CONFIG_XDP_SOCKETS";
-	default:
-		return NULL;
-	}
-}
-
-/* All sockets of a worker, the first of which registers the UMEM. */
-static int sockets_try(struct sl_fwd *fwd, struct sl_fwd_worker *worker,
-		       enum sl_zerocopy zerocopy, uint32_t *failed,
-		       const char **operation)
-{
-	struct sl_xsk_request request = { .umem = &worker->umem,
-					  .share_fd = -1,
-					  .zerocopy = zerocopy };
-	int err;
-
-	for (uint32_t i = 0; i < worker->n_ports; i++) {
-		struct sl_fwd_port *port = &worker->ports[i];
-
-		request.ifindex = fwd->ifaces[port->iface].ifindex;
-		request.queue = port->queue;
-		err = sl_xsk_open(&port->xsk, &request, operation);
-		if (err) {
-			*failed = i;
-			return err;
-		}
-		request.share_fd = worker->ports[0].xsk.fd;
-	}
-	return 0;
-}
-
-static int sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
-{
-	enum sl_zerocopy zerocopy = fwd->config->zerocopy;
-	const char *operation = NULL;
-	char object[SL_FWD_END_NAME];
-	uint32_t failed = 0;
-	int err = sockets_try(fwd, worker, zerocopy, &failed, &operation);
-
-	if ((err == -EOPNOTSUPP || err == -EINVAL) && failed &&
-	    zerocopy == SL_ZC_AUTO && worker->ports[0].xsk.zerocopy) {
-		/* Sockets on one UMEM are of one mode: this queue cannot, so none does. */
-		sl_fwd_say(
-			"%s: zero-copy: %s; copy mode for all queues of the worker",
-			sl_fwd_end_name(fwd, &worker->ports[failed], object),
-			strerror(-err));
-		for (uint32_t i = 0; i < failed; i++)
-			sl_xsk_close(&worker->ports[i].xsk);
-		err = sockets_try(fwd, worker, SL_ZC_OFF, &failed, &operation);
-	}
-	if (err)
-		sl_fwd_say_error(sl_fwd_end_name(fwd, &worker->ports[failed],
-						 object),
-				 operation, err, open_remedy(err));
-	return err;
-}
-
 static void port_prepare(struct sl_fwd *fwd, struct sl_fwd_port *port)
 {
 	char object[SL_FWD_END_NAME];
 	int err;
 
-	sl_fwd_port_refill(port);
+	port->ops->refill(port);
 	if (fwd->config->poll != SL_POLL_BUSY)
 		return;
 	err = sl_xsk_busy_poll(&port->xsk, BUSY_POLL_US, BUSY_POLL_BUDGET);
@@ -336,10 +265,11 @@ static void start_say(const struct sl_fwd *fwd)
 		const struct sl_fwd_port *port = fwd->end_port[e];
 
 		sl_fwd_say(
-			"%s queue %u -> %s queue %u: %s, worker %u on CPU %d",
+			"%s queue %u -> %s queue %u: %s%s, worker %u on CPU %d",
 			fwd->ifaces[port->iface].name, port->queue,
 			fwd->ifaces[port->peer->iface].name, port->peer->queue,
 			port->xsk.zerocopy ? "zero-copy" : "copy mode",
+			port->xsk.multi_buffer ? ", multi-buffer" : "",
 			fwd->plan.ends[e].worker,
 			fwd->workers[fwd->plan.ends[e].worker].cpu);
 	}
@@ -354,6 +284,9 @@ static int workers_start(struct sl_fwd *fwd)
 				 NULL);
 		return err;
 	}
+	err = sl_fwd_stages_start(&fwd->stages);
+	if (err)
+		return err;
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {
 		err = sl_fwd_worker_start(&fwd->workers[w]);
 		if (err) {
@@ -376,8 +309,10 @@ int sl_fwd_open(struct sl_fwd *fwd, const struct sl_forwarder *config)
 	err = ifaces_open(fwd);
 	if (!err)
 		err = workers_alloc(fwd);
+	if (!err)
+		err = sl_fwd_stages_open(fwd);
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++)
-		err = sockets_open(fwd, &fwd->workers[w]);
+		err = sl_fwd_sockets_open(fwd, &fwd->workers[w]);
 	if (err)
 		return err;
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
@@ -393,6 +328,7 @@ int sl_fwd_open(struct sl_fwd *fwd, const struct sl_forwarder *config)
 	if (err)
 		return err;
 	start_say(fwd);
+	sl_fwd_watch_mtu(fwd);
 	if (config->poll == SL_POLL_BUSY)
 		sl_fwd_watch_napi(fwd);
 	return workers_start(fwd);
@@ -405,9 +341,8 @@ void sl_fwd_refresh(struct sl_fwd *fwd)
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		struct sl_fwd_port *port = fwd->end_port[e];
 
-		/* A failure leaves what was read last. */
-		if (port && port->xsk.fd >= 0)
-			sl_xsk_statistics(&port->xsk, &port->kernel);
+		if (port)
+			port->ops->stats(port);
 	}
 }
 
@@ -470,6 +405,7 @@ bool sl_fwd_stop(struct sl_fwd *fwd)
 		sl_fwd_iface_check(&fwd->ifaces[i]);
 	sl_fwd_watch_links(fwd);
 	sl_fwd_workers_drain(fwd->workers, fwd->n_workers);
+	sl_fwd_stages_stop(&fwd->stages);
 	sl_fwd_refresh(fwd);
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {
 		sl_fwd_worker_reclaim(&fwd->workers[w]);
@@ -484,6 +420,7 @@ void sl_fwd_close(struct sl_fwd *fwd)
 		sl_fwd_worker_stop(&fwd->workers[w]);
 		sl_fwd_worker_fini(&fwd->workers[w]);
 	}
+	sl_fwd_stages_close(&fwd->stages);
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
 		sl_fwd_iface_close(&fwd->ifaces[i]);
 	sl_fwd_plan_fini(&fwd->plan);

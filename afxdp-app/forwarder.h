@@ -12,6 +12,7 @@
 
 #include "iface.h"
 #include "plan.h"
+#include "stage.h"
 #include "worker.h"
 
 struct sl_forwarder;
@@ -27,6 +28,8 @@ struct sl_fwd {
 	struct sl_fwd_port **end_port; /* the port of each of the plan's ends */
 	struct sl_fwd_worker *workers;
 	uint32_t n_workers;
+	struct sl_fwd_stages stages;
+	const char *config_path; /* the caller's; files are beside it */
 	bool told_napi;
 };
 
@@ -34,7 +37,8 @@ struct sl_fwd {
  * Interfaces, filters, UMEMs, sockets; then the sockets go into the XSKMAPs, privileges are
  * reduced and the workers start. 0, -EDOM (the configuration is wrong: a message names what)
  * or another -errno (the system refused).
- * Close with sl_fwd_close() in either case; before the first call *fwd is zeroed.
+ * Close with sl_fwd_close() in either case; before the first call *fwd is zeroed but for
+ * config_path.
  */
 int sl_fwd_open(struct sl_fwd *fwd, const struct sl_forwarder *config);
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "umem.h"
 
 static int ethtool(int fd, const char *name, void *command)
 {
@@ -89,6 +92,22 @@ static bool link_read(int fd, const char *name)
 	return true;
 }
 
+/* The last one stands where it cannot be read. */
+static void mtu_read(int fd, const char *name, uint32_t *mtu)
+{
+	struct ifreq request = { 0 };
+
+	memcpy(request.ifr_name, name, IF_NAMESIZE);
+	if (!ioctl(fd, SIOCGIFMTU, &request))
+		*mtu = (uint32_t)request.ifr_mtu;
+}
+
+bool sl_fwd_iface_jumbo(uint32_t mtu)
+{
+	/* The MTU leaves out the Ethernet header and up to two VLAN tags. */
+	return mtu + ETH_HLEN + 2 * 4 > SL_FRAME_PACKET;
+}
+
 int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
 {
 	struct sl_fwd_iface new = { .filter = { .map_fd = -1 },
@@ -105,6 +124,7 @@ int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
 		return -ENODEV;
 	new.rx_queues = new.rx_queues_now;
 	new.tx_queues = new.tx_queues_now;
+	new.mtu = new.mtu_now;
 	*iface = new;
 	return 0;
 }
@@ -155,5 +175,6 @@ void sl_fwd_iface_check(struct sl_fwd_iface *iface)
 		return;
 	iface->up = link_read(fd, name);
 	queues_read(fd, name, &iface->rx_queues_now, &iface->tx_queues_now);
+	mtu_read(fd, name, &iface->mtu_now);
 	close(fd);
 }

@@ -16,14 +16,16 @@ struct sl_fwd_iface {
 	char name[IF_NAMESIZE];
 	int ifindex;
 	uint32_t rx_queues, tx_queues; /* in use, as of the start */
+	uint32_t mtu;		       /* the same */
 	struct sl_fwd_filter filter;
 	int promisc_fd; /* owned; -1: none */
 	/* As of the last sl_fwd_iface_check(). */
 	bool up; /* administratively up and with a carrier */
 	bool gone; /* was deleted, or moved to another network namespace; for good */
 	uint32_t tx_queues_now, rx_queues_now;
+	uint32_t mtu_now;
 	/* What has been said already. */
-	bool told_down, told_queues, told_filter;
+	bool told_down, told_queues, told_filter, told_mtu;
 };
 
 /*
@@ -43,6 +45,9 @@ int sl_fwd_iface_promiscuous(struct sl_fwd_iface *iface);
 
 /* Filter and promiscuous mode; what holds neither is fine. */
 void sl_fwd_iface_close(struct sl_fwd_iface *iface);
+
+/* Whether packets of the MTU may take more than one frame; both MTUs in bytes, see above. */
+bool sl_fwd_iface_jumbo(uint32_t mtu);
 
 /* Looks at the interface again. */
 void sl_fwd_iface_check(struct sl_fwd_iface *iface);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * sluice-fwd: the AF_XDP forwarder. Reading order: plan.h (who sends where), umem.h (who
- * owns a frame), port.h (rings), worker.h (the data path), forwarder.h (start and end),
- * watch.h (what changes meanwhile).
+ * owns a frame), port.h (rings), burst.h and stage.h (packets, and what is done to them),
+ * worker.h (the data path), forwarder.h (start and end), watch.h (what changes meanwhile).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -105,7 +105,7 @@ static int run(const struct sl_config *config,
 	       const struct sl_fwd_options *options)
 {
 	struct sl_fwd_signals signals;
-	struct sl_fwd fwd = { 0 };
+	struct sl_fwd fwd = { .config_path = options->config };
 	int status = EXIT_SYSTEM;
 	int err = sl_fwd_signals_open(&signals);
 

@@ -5,6 +5,8 @@
 #include <jansson.h>
 
 #include "forwarder.h"
+#include "lib/config.h"
+#include "lib/keyword.h"
 
 static const char *const drop_text[SL_FWD_DROP_COUNT] = {
 #define X(id, text, help) [SL_FWD_DROP_##id] = #text,
@@ -22,7 +24,7 @@ static const char *const drop_text[SL_FWD_DROP_COUNT] = {
 	X(tx_ring_empty_descs)
 
 struct calls {
-	uint64_t poll, send, recv, packets;
+	uint64_t poll, send, recv, stages, packets;
 	uint64_t idle_polls; /* of recv */
 };
 
@@ -37,6 +39,8 @@ static struct calls worker_calls(const struct sl_fwd_worker *worker)
 		calls.packets +=
 			sl_count_read(&worker->ports[i].count.tx_packets);
 	}
+	for (uint32_t i = 0; i < worker->n_steps; i++)
+		calls.stages += sl_count_read(&worker->steps[i].wakes);
 	/* Read last, and still it may be one behind its part. */
 	calls.recv = sl_count_read(&worker->count_wake_rx);
 	if (calls.idle_polls > calls.recv)
@@ -47,8 +51,8 @@ static struct calls worker_calls(const struct sl_fwd_worker *worker)
 static double calls_per_packet(const struct calls *calls)
 {
 	/* A worker that spins makes idle polls at its own pace, not the packets'. */
-	uint64_t sum =
-		calls->poll + calls->send + calls->recv - calls->idle_polls;
+	uint64_t sum = calls->poll + calls->send + calls->recv + calls->stages -
+		       calls->idle_polls;
 
 	return calls->packets ? (double)sum / (double)calls->packets : 0.0;
 }
@@ -86,7 +90,7 @@ static json_t *port_json(const struct sl_fwd *fwd,
 	put(tx, "bytes", sl_count_read(&count->tx_bytes));
 	put(tx, "refused", sl_count_read(&count->tx_refused));
 	put(tx, "unsent", port->unsent);
-	for (int d = 0; d < SL_FWD_DROP_COUNT; d++)
+	for (int d = SL_FWD_KEEP + 1; d < SL_FWD_DROP_COUNT; d++)
 		put(drops, drop_text[d], sl_count_read(&count->drops[d]));
 #define X(name) put(kernel, #name, port->kernel.name);
 	KERNEL_COUNTERS(X)
@@ -133,6 +137,7 @@ static json_t *worker_json(const struct sl_fwd *fwd, uint32_t w)
 	put(system, "poll", calls.poll);
 	put(system, "send", calls.send);
 	put(system, "recv", calls.recv);
+	put(system, "stages", calls.stages);
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		const struct sl_fwd_plan_end *end = &fwd->plan.ends[e];
 
@@ -154,17 +159,43 @@ static json_t *worker_json(const struct sl_fwd *fwd, uint32_t w)
 	return object;
 }
 
+static json_t *stage_json(const struct sl_fwd *fwd, uint32_t i)
+{
+	const struct sl_fwd_stage *stage = &fwd->stages.stages[i];
+	char target[SL_FWD_STAGE_TARGET];
+	struct sl_fwd_stage_counts counts;
+	json_t *object = json_object();
+
+	sl_fwd_stage_count(&fwd->stages, i, &counts);
+	json_object_set_new(object, "stage",
+			    json_string(sl_stage_words[stage->config->kind]));
+	json_object_set_new(object, "target",
+			    json_string(sl_fwd_stage_target(stage, target)));
+	put(object, "packets", counts.packets);
+	put(object, "dropped", counts.dropped);
+	if (stage->ops->copies) {
+		put(object, "copied", counts.copied);
+		put(object, "lost", counts.lost);
+	}
+	return object;
+}
+
 static int print_json(const struct sl_fwd *fwd, bool accounted, FILE *out)
 {
 	json_t *root = json_object(), *workers = json_array();
+	json_t *stages = json_array();
 	int err = 0;
 
 	for (uint32_t w = 0; w < fwd->n_workers; w++)
 		json_array_append_new(workers, worker_json(fwd, w));
 	json_object_set_new(root, "workers", workers);
+	for (uint32_t i = 0; i < fwd->stages.n; i++)
+		json_array_append_new(stages, stage_json(fwd, i));
+	json_object_set_new(root, "stages", stages);
 	json_object_set_new(root, "accounted", json_boolean(accounted));
 	/* Each step above hands a failed allocation on as NULL; the root tells. */
-	if (!root || json_array_size(workers) != fwd->n_workers)
+	if (!root || json_array_size(workers) != fwd->n_workers ||
+	    json_array_size(stages) != fwd->stages.n)
 		err = -ENOMEM;
 	else if (json_dumpf(root, out, JSON_COMPACT | JSON_REAL_PRECISION(6)))
 		err = -EIO;
@@ -194,7 +225,7 @@ static void port_text(const struct sl_fwd *fwd, const struct sl_fwd_port *port,
 		fprintf(out, " (%u unsent)", port->unsent);
 	fprintf(out, "%s%s\n    drops:", port->link ? "" : ", link down",
 		port->busy_poll ? ", busy polling" : "");
-	for (int d = 0; d < SL_FWD_DROP_COUNT; d++)
+	for (int d = SL_FWD_KEEP + 1; d < SL_FWD_DROP_COUNT; d++)
 		fprintf(out, " %s %llu", drop_text[d],
 			(unsigned long long)sl_count_read(&count->drops[d]));
 	fputs("; kernel:", out);
@@ -202,6 +233,24 @@ static void port_text(const struct sl_fwd *fwd, const struct sl_fwd_port *port,
 	fprintf(out, " %s %llu", #name, (unsigned long long)port->kernel.name);
 	KERNEL_COUNTERS(X)
 #undef X
+	fputc('\n', out);
+}
+
+static void stage_text(const struct sl_fwd *fwd, uint32_t i, FILE *out)
+{
+	const struct sl_fwd_stage *stage = &fwd->stages.stages[i];
+	char name[SL_FWD_STAGE_NAME];
+	struct sl_fwd_stage_counts counts;
+
+	sl_fwd_stage_count(&fwd->stages, i, &counts);
+	fprintf(out, "%s: %llu packets, %llu dropped",
+		sl_fwd_stage_name(stage, name),
+		(unsigned long long)counts.packets,
+		(unsigned long long)counts.dropped);
+	if (stage->ops->copies)
+		fprintf(out, ", %llu copied, %llu copies lost",
+			(unsigned long long)counts.copied,
+			(unsigned long long)counts.lost);
 	fputc('\n', out);
 }
 
@@ -214,11 +263,12 @@ static void print_text(const struct sl_fwd *fwd, bool accounted, FILE *out)
 
 		sl_fwd_worker_ledger(worker, &frames);
 		fprintf(out,
-			"worker %u on CPU %d: system calls: poll %llu send %llu recv %llu, "
-			"%.4f a packet\n",
+			"worker %u on CPU %d: system calls: poll %llu send %llu recv %llu "
+			"stages %llu, %.4f a packet\n",
 			w, worker->cpu, (unsigned long long)calls.poll,
 			(unsigned long long)calls.send,
 			(unsigned long long)calls.recv,
+			(unsigned long long)calls.stages,
 			calls_per_packet(&calls));
 		fprintf(out, "  frames: total %u =", worker->umem.frames);
 		for (int s = 0; s < SL_FRAME_STATES; s++)
@@ -232,6 +282,8 @@ static void print_text(const struct sl_fwd *fwd, bool accounted, FILE *out)
 		for (uint32_t i = 0; i < worker->n_ports; i++)
 			port_text(fwd, &worker->ports[i], out);
 	}
+	for (uint32_t i = 0; i < fwd->stages.n; i++)
+		stage_text(fwd, i, out);
 	fprintf(out, "frames accounted for: %s\n", accounted ? "yes" : "NO");
 }
 

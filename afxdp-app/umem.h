@@ -27,6 +27,7 @@
 #ifndef SLUICE_FWD_UMEM_H
 #define SLUICE_FWD_UMEM_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +39,9 @@
  */
 #define SL_FRAME_SHIFT 12
 #define SL_FRAME_BYTES (1u << SL_FRAME_SHIFT)
+
+/* The largest packet that surely takes one frame, see above. */
+#define SL_FRAME_PACKET 3520u
 
 enum sl_frame_state {
 	SL_FRAME_FREE,
@@ -73,6 +77,29 @@ bool sl_umem_audit(const struct sl_umem *umem);
 /* The slow path of a wrong address or state: counted, the frame is left as it is. */
 void sl_umem_violate(struct sl_umem *umem);
 
+/* Where the bytes at an address are; the address is one of the UMEM. */
+static inline void *sl_umem_data(const struct sl_umem *umem, uint64_t addr)
+{
+	return (char *)umem->area + addr;
+}
+
+/*
+ * Debug builds (SLUICE_DEBUG; the tests are) end the process where frames were lost or made
+ * up; others publish the counts, and sl_fwd_stats_accounted() judges them.
+ */
+static inline void sl_umem_check(const struct sl_umem *umem)
+{
+#ifdef SLUICE_DEBUG
+	uint64_t sum = 0;
+
+	for (int s = 0; s < SL_FRAME_STATES; s++)
+		sum += umem->count[s];
+	assert(sum == umem->frames);
+#else
+	(void)umem;
+#endif
+}
+
 /* FREE -> FILL. The caller knows that count[SL_FRAME_FREE] > 0. Returns the address. */
 static inline uint64_t sl_umem_take(struct sl_umem *umem)
 {
@@ -83,21 +110,40 @@ static inline uint64_t sl_umem_take(struct sl_umem *umem)
 	return (uint64_t)frame << SL_FRAME_SHIFT;
 }
 
+/*
+ * A burst's worth of sl_umem_move(): try for each frame, which says no and counts nothing where
+ * the frame is not in `from`; then moved, once, for the `n` that it said yes to. A third
+ * of the whole path's time goes into the counts otherwise.
+ */
+static inline bool sl_umem_try(struct sl_umem *umem, uint64_t addr,
+			       enum sl_frame_state from, enum sl_frame_state to)
+{
+	uint64_t frame = addr >> SL_FRAME_SHIFT;
+
+	if (__builtin_expect(
+		    frame >= umem->frames || umem->state[frame] != from, 0))
+		return false;
+	umem->state[frame] = (uint8_t)to;
+	return true;
+}
+
+static inline void sl_umem_moved(struct sl_umem *umem, enum sl_frame_state from,
+				 enum sl_frame_state to, uint32_t n)
+{
+	umem->count[from] -= n;
+	umem->count[to] += n;
+}
+
 /* from -> to, neither of them FREE; false (a violation) if the frame is not in `from`. */
 static inline bool sl_umem_move(struct sl_umem *umem, uint64_t addr,
 				enum sl_frame_state from,
 				enum sl_frame_state to)
 {
-	uint64_t frame = addr >> SL_FRAME_SHIFT;
-
-	if (__builtin_expect(
-		    frame >= umem->frames || umem->state[frame] != from, 0)) {
+	if (__builtin_expect(!sl_umem_try(umem, addr, from, to), 0)) {
 		sl_umem_violate(umem);
 		return false;
 	}
-	umem->state[frame] = (uint8_t)to;
-	umem->count[from]--;
-	umem->count[to]++;
+	sl_umem_moved(umem, from, to, 1);
 	return true;
 }
 

@@ -66,6 +66,29 @@ void sl_fwd_watch_napi(struct sl_fwd *fwd)
 	fwd->told_napi = true;
 }
 
+void sl_fwd_watch_mtu(struct sl_fwd *fwd)
+{
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		const struct sl_fwd_port *port = fwd->end_port[e];
+		struct sl_fwd_iface *iface = &fwd->ifaces[port->iface];
+
+		if (!sl_fwd_iface_jumbo(iface->mtu_now)) {
+			iface->told_mtu = false;
+			continue;
+		}
+		if (port->xsk.multi_buffer || iface->told_mtu)
+			continue;
+		iface->told_mtu = true;
+		sl_fwd_say(
+			"%s: MTU %u: the kernel may drop packets over %u bytes here "
+			"(xdp.rx_dropped); %s",
+			iface->name, iface->mtu_now, SL_FRAME_PACKET,
+			sl_fwd_iface_jumbo(iface->mtu) ?
+				"packets of several buffers need Linux 6.6; lower the MTU" :
+				"it was lower at the start: restart the forwarder");
+	}
+}
+
 static void link_say(struct sl_fwd_iface *iface)
 {
 	if (iface->gone) {
@@ -203,7 +226,9 @@ bool sl_fwd_watch(struct sl_fwd *fwd)
 		filter_watch(fwd, i);
 	}
 	sl_fwd_watch_links(fwd);
+	sl_fwd_watch_mtu(fwd);
 	if (fwd->config->poll == SL_POLL_BUSY)
 		sl_fwd_watch_napi(fwd);
+	sl_fwd_stages_watch(&fwd->stages);
 	return left;
 }

@@ -36,4 +36,10 @@ void sl_fwd_watch_links(struct sl_fwd *fwd);
  */
 void sl_fwd_watch_napi(struct sl_fwd *fwd);
 
+/*
+ * Says, once for an interface, that packets of its MTU are lost: they take several buffers, and
+ * its sockets take one.
+ */
+void sl_fwd_watch_mtu(struct sl_fwd *fwd);
+
 #endif /* SLUICE_FWD_WATCH_H */

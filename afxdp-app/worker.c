@@ -20,7 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "burst.h"
 #include "privileges.h"
+#include "stage.h"
 
 /* A few holds long; a shorter one takes a burst for load, a longer one notices load later. */
 #define WINDOW_NS 1000000ull
@@ -79,8 +81,11 @@ int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports)
 	err = sl_umem_init(&new.umem, n_ports * SL_PORT_FRAMES + SL_BURST);
 	if (err)
 		goto err_close;
-	for (uint32_t i = 0; i < n_ports; i++)
+	for (uint32_t i = 0; i < n_ports; i++) {
+		new.ports[i].ops = &sl_fwd_port_xsk;
+		new.ports[i].wake = &sl_fwd_wake_xsk;
 		new.ports[i].xsk.fd = -1;
+	}
 	*worker = new;
 	return 0;
 
@@ -127,28 +132,52 @@ void sl_fwd_worker_ledger(const struct sl_fwd_worker *worker,
 	} while (before != after || before & 1);
 }
 
-/* Where the stages will stand. A wire chooses the peer port and changes nothing. */
-static void stage(struct sl_fwd_port *port, const struct xdp_desc *burst,
-		  uint32_t n)
+/* Runs of packets with the same output, so that the packets of a flow stay in order. */
+static void transmit(struct sl_fwd_burst *burst, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < n; i++)
-		sl_umem_move(port->umem, burst[i].addr, SL_FRAME_RX,
-			     SL_FRAME_STAGE);
+	uint32_t end;
+
+	for (uint32_t from = 0; from < burst->n; from = end) {
+		struct sl_fwd_port *out = burst->packet[from].out;
+
+		for (end = from + 1;
+		     end < burst->n && burst->packet[end].out == out;)
+			end++;
+		out->ops->tx_burst(out, burst, from, end, now_ns);
+	}
+}
+
+/* The packets it took off the port, or dropped there. */
+static uint32_t port_forward(struct sl_fwd_worker *worker,
+			     struct sl_fwd_port *port, uint64_t now_ns)
+{
+	struct sl_fwd_burst burst;
+
+	sl_fwd_burst_init(&burst);
+	port->ops->rx_burst(port, &burst);
+	if (!burst.n)
+		return !port->rx_idle;
+	sl_fwd_burst_stage(&burst, &worker->umem);
+	sl_fwd_steps_run(worker->steps, worker->n_steps, &burst, now_ns);
+	transmit(&burst, now_ns);
+	sl_fwd_burst_drop(&burst, &worker->umem);
+	sl_umem_check(&worker->umem);
+	return burst.n;
 }
 
 static void port_serve(struct sl_fwd_worker *worker, struct sl_fwd_port *port,
 		       uint64_t now_ns)
 {
-	uint32_t pending = sl_fwd_port_pending(port);
+	uint32_t pending = port->ops->pending(port);
 	bool held = worker->loaded && pending < KICK_BATCH &&
 		    now_ns - port->pending_since_ns < HOLD_NS;
 
 	if (pending && !held)
-		sl_fwd_port_kick(port, now_ns);
-	sl_fwd_port_reap(port);
-	sl_fwd_port_refill(port);
+		port->ops->kick(port, now_ns);
+	port->ops->reap(port);
+	port->ops->refill(port);
 	/* In every poll mode: a worker with packets on another port does not get to ppoll(). */
-	if (sl_fwd_port_rx_wake(port, now_ns))
+	if (port->ops->rx_wake(port, now_ns))
 		sl_count_add(&worker->count_wake_rx, 1);
 }
 
@@ -170,19 +199,10 @@ static void load_measure(struct sl_fwd_worker *worker, uint32_t packets,
 
 uint32_t sl_fwd_worker_round(struct sl_fwd_worker *worker, uint64_t now_ns)
 {
-	struct xdp_desc burst[SL_BURST];
 	uint32_t packets = 0;
 
-	for (uint32_t i = 0; i < worker->n_ports; i++) {
-		struct sl_fwd_port *port = &worker->ports[i];
-		uint32_t n = sl_fwd_port_rx_burst(port, burst, SL_BURST);
-
-		if (!n)
-			continue;
-		stage(port, burst, n);
-		sl_fwd_port_tx_burst(port->peer, burst, n, now_ns);
-		packets += n;
-	}
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		packets += port_forward(worker, &worker->ports[i], now_ns);
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		port_serve(worker, &worker->ports[i], now_ns);
 	load_measure(worker, packets, now_ns);
@@ -197,9 +217,9 @@ static void worker_sleep(struct sl_fwd_worker *worker, uint64_t now_ns)
 	for (uint32_t i = 0; i < worker->n_ports; i++) {
 		struct sl_fwd_port *port = &worker->ports[i];
 
-		sl_fwd_port_kick(port, now_ns);
+		port->ops->kick(port, now_ns);
 		/* A port that is down has nothing to wait for in such a hurry. */
-		if (sl_fwd_port_pending(port) && !port->down)
+		if (port->ops->pending(port) && !port->down)
 			timeout.tv_nsec = SLEEP_PENDING_NS;
 	}
 	ppoll(worker->polls, worker->n_ports + 1, &timeout, NULL);
@@ -238,9 +258,10 @@ int sl_fwd_worker_start(struct sl_fwd_worker *worker)
 	int err;
 
 	for (uint32_t i = 0; i < worker->n_ports; i++)
-		worker->polls[i] =
-			(struct pollfd){ .fd = worker->ports[i].xsk.fd,
-					 .events = POLLIN };
+		worker->polls[i] = (struct pollfd){
+			.fd = worker->ports[i].ops->fd(&worker->ports[i]),
+			.events = POLLIN
+		};
 	worker->polls[worker->n_ports] =
 		(struct pollfd){ .fd = worker->stop_fd, .events = POLLIN };
 	worker->window_start_ns = clock_ns();
@@ -279,7 +300,7 @@ static bool port_drained(const struct sl_fwd_port *port)
 {
 	if (port->down)
 		return true;
-	return !sl_fwd_port_pending(port) && (!port->tx_out || !port->link);
+	return !port->ops->pending(port) && (!port->tx_out || !port->link);
 }
 
 static bool worker_drained(struct sl_fwd_worker *worker, uint64_t now_ns)
@@ -317,8 +338,7 @@ void sl_fwd_workers_drain(struct sl_fwd_worker *workers, uint32_t n)
 void sl_fwd_worker_reclaim(struct sl_fwd_worker *worker)
 {
 	for (uint32_t i = 0; i < worker->n_ports; i++)
-		if (worker->ports[i].xsk.rx.ring)
-			sl_fwd_port_reclaim(&worker->ports[i]);
+		worker->ports[i].ops->reclaim(&worker->ports[i]);
 	ledger_publish(worker);
 }
 
@@ -327,7 +347,7 @@ void sl_fwd_worker_fini(struct sl_fwd_worker *worker)
 	if (!worker->ports)
 		return;
 	for (uint32_t i = 0; i < worker->n_ports; i++)
-		sl_xsk_close(&worker->ports[i].xsk);
+		worker->ports[i].ops->close(&worker->ports[i]);
 	sl_umem_fini(&worker->umem);
 	close(worker->stop_fd);
 	free(worker->ports);

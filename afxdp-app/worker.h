@@ -15,6 +15,8 @@
 #include "port.h"
 #include "umem.h"
 
+struct sl_fwd_step;
+
 /* Of one moment, the end of a round of the worker, so that the counts add up. */
 struct sl_fwd_frames {
 	uint32_t count[SL_FRAME_STATES];
@@ -43,6 +45,9 @@ struct sl_fwd_worker {
 	uint64_t window_start_ns, window_packets;
 	uint64_t last_work_ns;
 	bool loaded;
+	/* The stages that bursts go through; the caller's, set before the start. */
+	struct sl_fwd_step *steps;
+	uint32_t n_steps;
 };
 
 /* Memory for `n_ports` ports and their frames; no socket yet. 0 or -errno. */

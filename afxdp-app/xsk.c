@@ -15,6 +15,11 @@
 #define XDP_MAX_TX_SKB_BUDGET 9
 #endif
 
+/* Linux 6.6 on, likewise. */
+#ifndef XDP_USE_SG
+#define XDP_USE_SG (1 << 4)
+#endif
+
 /* What one sendto() sends where the option above is not there (net/xdp/xsk.c). */
 #define TX_BATCH_DEFAULT 32u
 /*
@@ -143,7 +148,8 @@ static int rings_map(struct sl_xsk *xsk)
 	return 0;
 }
 
-static int queue_bind(int fd, const struct sl_xsk_request *request)
+static int queue_bind(int fd, const struct sl_xsk_request *request,
+		      bool multi_buffer)
 {
 	struct sockaddr_xdp address = {
 		.sxdp_family = AF_XDP,
@@ -160,6 +166,8 @@ static int queue_bind(int fd, const struct sl_xsk_request *request)
 			address.sxdp_flags |= XDP_ZEROCOPY;
 		if (request->zerocopy == SL_ZC_OFF)
 			address.sxdp_flags |= XDP_COPY;
+		if (multi_buffer)
+			address.sxdp_flags |= XDP_USE_SG;
 	}
 	for (int i = 0;; i++) {
 		if (!bind(fd, (struct sockaddr *)&address, sizeof(address)))
@@ -214,7 +222,13 @@ int sl_xsk_open(struct sl_xsk *xsk, const struct sl_xsk_request *request,
 	if (err)
 		goto err_close;
 	*operation = "bind the AF_XDP socket";
-	err = queue_bind(new.fd, request);
+	new.multi_buffer = request->multi_buffer;
+	err = queue_bind(new.fd, request, new.multi_buffer);
+	if (err == -EINVAL && new.multi_buffer && request->share_fd < 0) {
+		/* A kernel that does not know the flag, or something that fails again. */
+		new.multi_buffer = false;
+		err = queue_bind(new.fd, request, false);
+	}
 	if (err)
 		goto err_close;
 	mode_read(&new);

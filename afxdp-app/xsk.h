@@ -31,8 +31,9 @@ struct sl_xsk_ring_map {
 };
 
 struct sl_xsk {
-	int fd;		    /* -1: closed */
-	bool zerocopy;	    /* what the kernel granted */
+	int fd;		   /* -1: closed */
+	bool zerocopy;	   /* what the kernel granted */
+	bool multi_buffer; /* the same: packets may take several descriptors */
 	uint32_t tx_budget; /* descriptors that one sendto() sends in copy mode */
 	struct xsk_ring_prod fill, tx;
 	struct xsk_ring_cons comp, rx;
@@ -49,6 +50,13 @@ struct sl_xsk_request {
 	 */
 	int share_fd;
 	enum sl_zerocopy zerocopy;
+	/*
+	 * Asks for packets of several descriptors (XDP_USE_SG, Linux 6.6); without, the kernel
+	 * drops what does not fit one. An older kernel says no, which is no failure. Where a
+	 * driver's zero-copy takes one buffer a packet, this makes it copy mode, or, if zero-copy
+	 * is required, EOPNOTSUPP. With share_fd it is the other socket's, too.
+	 */
+	bool multi_buffer;
 };
 
 /*

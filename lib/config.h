@@ -233,7 +233,7 @@ struct sl_stage {
 	char *target;	     /* MIRROR: interface; CAPTURE, USER: file */
 	uint64_t sample;     /* CAPTURE; 0: not given */
 	char *rule;	     /* NULL: all */
-	struct sl_pos pos;
+	struct sl_pos pos, rule_pos;
 };
 
 struct sl_forwarder {

@@ -94,8 +94,10 @@ static void check_forwarder(struct check *c, const struct sl_forwarder *f)
 	if (f->poll_timeout_ns)
 		refuse(c, f->timeout_pos, "forwarder", NULL, "poll timeout");
 	for (size_t i = 0; i < f->n_stages; i++)
-		refuse(c, f->stages[i].pos, "forwarder", NULL,
-		       sl_stage_words[f->stages[i].kind]);
+		/* What forwards a packet does not tell the stages its rule. */
+		if (f->stages[i].rule)
+			refuse(c, f->stages[i].rule_pos,
+			       sl_stage_words[f->stages[i].kind], NULL, "rule");
 }
 
 int sl_config_check_effective(const struct sl_config *config,

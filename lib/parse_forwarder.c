@@ -196,14 +196,18 @@ static int parse_stage_filter(struct sl_parser *p, struct sl_stage *stage)
 	int err = 0;
 
 	while (!err) {
-		if (!stage->rule && sl_parse_accept(p, "rule"))
+		struct sl_pos pos = p->token.pos;
+
+		if (!stage->rule && sl_parse_accept(p, "rule")) {
+			stage->rule_pos = pos;
 			err = sl_parse_name(p, "a rule name", &stage->rule);
-		else if (stage->kind == SL_STAGE_CAPTURE && !stage->sample &&
-			 sl_parse_accept(p, "sample"))
+		} else if (stage->kind == SL_STAGE_CAPTURE && !stage->sample &&
+			   sl_parse_accept(p, "sample")) {
 			err = sl_parse_number(p, "one packet in how many", 1,
 					      UINT32_MAX, &stage->sample);
-		else
+		} else {
 			break;
+		}
 	}
 	return err;
 }

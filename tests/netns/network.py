@@ -52,6 +52,15 @@ def program(lab, ns, dev):
         (a["prog"]["id"] for a in xdp.get("attached", []) if "prog" in a), None)
 
 
+def gather(sock, count):
+    """Frames that come in on a packet socket: `count` of them, as late as 10 s, and any more."""
+    frames = []
+    end = time.monotonic() + 10
+    while len(frames) < count and time.monotonic() < end:
+        frames += drain(sock)
+    return frames + drain(sock)
+
+
 class Account:
     """What the filter must have counted, by the oracle's judgement of each frame."""
 

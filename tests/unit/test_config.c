@@ -344,8 +344,8 @@ static const struct {
 	  33 },
 	{ "interface a, b\nforwarder { wire a b; poll busy timeout 1us }",
 	  "timeout", 33 },
-	{ "interface a, b\nforwarder { wire a b; mirror x }", "mirror", 23 },
-	{ "interface a, b\nforwarder { wire a b; police 1pps }", "police", 23 },
+	{ "interface a, b\nrule r forward\nforwarder { wire a b; mirror x rule r }",
+	  "mirror: rule", 32 },
 };
 
 static void effective(void **state)
@@ -356,7 +356,8 @@ static void effective(void **state)
 		"set s { 10.0.0.0/8 }\nrule r forward fallback drop on a tcp from not @s"
 		" port 1-5 to { ::/0, 1.0.0.0/8 } port 9 fragment no vlan 5\n"
 		"rule q redirect x proto 5\nrule z bounce icmp6\n"
-		"forwarder { wire a b; workers 1 cpus 0; poll busy; zero-copy off }");
+		"forwarder { wire a b; workers 1 cpus 0; poll busy; zero-copy off;"
+		" police 1pps; mirror x; capture \"f\" sample 2; stage \"s.so\" }");
 
 	(void)state;
 	assert_int_equal(sl_config_check_effective(c, &diags), 0);

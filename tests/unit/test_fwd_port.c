@@ -33,9 +33,20 @@ static void refills_to_the_target(void **state)
 	assert_int_equal(total_drops(), 0);
 }
 
+/* A burst that is taken and dropped, as far as the port is concerned. */
+static void take_burst(struct sl_fwd_port *port)
+{
+	struct sl_fwd_burst burst;
+
+	sl_fwd_burst_init(&burst);
+	port->ops->rx_burst(port, &burst);
+	assert_int_equal(burst.n, SL_BURST);
+}
+
 /* A short fill must not leave the ring short: the deficit is made up when frames return. */
 static void refills_with_what_there_is(void **state)
 {
+	struct sl_fwd_port *port = &lab->worker.ports[0];
 	struct sl_umem *umem = &lab->worker.umem;
 	uint64_t kept[FRAMES];
 	uint32_t n = 0;
@@ -46,18 +57,33 @@ static void refills_with_what_there_is(void **state)
 		sl_umem_move(umem, kept[n++], SL_FRAME_FILL, SL_FRAME_STAGE);
 	}
 	receive(&lab->kernel[0], SL_BURST);
-	sl_fwd_port_rx_burst(&lab->worker.ports[0],
-			     (struct xdp_desc[SL_BURST]){ { 0 } }, SL_BURST);
-	sl_fwd_port_refill(&lab->worker.ports[0]);
-	assert_int_equal(lab->worker.ports[0].fill_out,
-			 SL_PORT_FILL - SL_BURST + 10);
+	take_burst(port);
+	port->ops->refill(port);
+	assert_int_equal(port->fill_out, SL_PORT_FILL - SL_BURST + 10);
 	while (n)
 		sl_umem_give(umem, kept[--n], SL_FRAME_STAGE);
 	receive(&lab->kernel[0], SL_BURST);
-	sl_fwd_port_rx_burst(&lab->worker.ports[0],
-			     (struct xdp_desc[SL_BURST]){ { 0 } }, SL_BURST);
-	sl_fwd_port_refill(&lab->worker.ports[0]);
-	assert_int_equal(lab->worker.ports[0].fill_out, SL_PORT_FILL);
+	take_burst(port);
+	port->ops->refill(port);
+	assert_int_equal(port->fill_out, SL_PORT_FILL);
+}
+
+/* The same where the ring has no room, as the kernel has not said yet what it took. */
+static void refills_as_far_as_there_is_room(void **state)
+{
+	struct sl_fwd_port *port = &lab->worker.ports[0];
+
+	(void)state;
+	receive(&lab->kernel[0], SL_BURST);
+	lab->kernel[0].fill_lags = true;
+	receive(&lab->kernel[0], SL_BURST);
+	take_burst(port);
+	take_burst(port);
+	port->ops->refill(port);
+	assert_int_equal(port->fill_out, SL_PORT_FILL - SL_BURST);
+	mock_kernel_flush(&lab->kernel[0]);
+	port->ops->refill(port);
+	assert_int_equal(port->fill_out, SL_PORT_FILL);
 }
 
 static void stuck_port_drops_and_starves_nobody(void **state)
@@ -136,6 +162,41 @@ static void late_completions_bound_what_is_out(void **state)
 	/* It was loaded, so the kick may be held until now. */
 	round_later(MS);
 	assert_int_equal(lab->kernel[1].sent, SL_PORT_TX + 1);
+}
+
+/* EAGAIN of a full completion ring goes away by reading that ring, not by asking again. */
+static void a_full_completion_ring_is_read_first(void **state)
+{
+	(void)state;
+	lab->kernel[1].budget = SL_BURST;
+	while (lab->kernel[1].sent < SL_PORT_TX) {
+		receive(&lab->kernel[0], SL_BURST);
+		round_later(MS);
+	}
+	complete(&lab->kernel[1], UINT32_MAX);
+	assert_int_equal(mock_ring_used(&lab->kernel[1].comp), SL_XSK_RING);
+	lab->kernel[1].kicks = 0;
+	receive(&lab->kernel[0], SL_BURST);
+	round_later(MS);
+	round_later(MS);
+	assert_int_equal(lab->kernel[1].sent, SL_PORT_TX + SL_BURST);
+	assert_in_range(lab->kernel[1].kicks, 1, 2);
+	assert_int_equal(total_drops(), 0);
+}
+
+/* A driver that looks at the ring by itself says so, and a call would be a waste. */
+static void wakes_nobody_who_is_awake(void **state)
+{
+	(void)state;
+	lab->kernel[1].tx.flags = 0;
+	for (int i = 0; i < 10; i++) {
+		receive(&lab->kernel[0], 1);
+		round_later(MS);
+	}
+	assert_int_equal(lab->kernel[1].kicks, 0);
+	lab->kernel[1].tx.flags = XDP_RING_NEED_WAKEUP;
+	round_later(MS);
+	assert_int_equal(lab->kernel[1].sent, 10);
 }
 
 static void goes_down_and_comes_back(void **state)
@@ -253,10 +314,13 @@ int main(void)
 		TEST(forwards_a_packet),
 		TEST(refills_to_the_target),
 		TEST(refills_with_what_there_is),
+		TEST(refills_as_far_as_there_is_room),
 		TEST(stuck_port_drops_and_starves_nobody),
 		TEST(a_lagging_consumer_is_no_stall),
 		TEST(a_lagging_consumer_is_driven_on),
 		TEST(late_completions_bound_what_is_out),
+		TEST(a_full_completion_ring_is_read_first),
+		TEST(wakes_nobody_who_is_awake),
 		TEST(goes_down_and_comes_back),
 		TEST(without_a_link_nothing_is_queued),
 		TEST(holds_kicks_under_load),

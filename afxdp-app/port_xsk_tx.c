@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What each ring does when it is full or empty:
+ * What the rings of transmission do when they are full:
  *
- *   RX ring     never overflows: a port has at most SL_PORT_FILL frames with the kernel for
- *               reception, and the ring holds as many. Under overload the fill ring runs
- *               empty and the kernel drops (rx_fill_ring_empty_descs, or rx_dropped).
- *   fill ring   refilled to its target whenever it lacks a burst, as far as frames are free
- *               and the ring has room, never all or nothing.
  *   TX ring     full: reap, kick, try again at most TX_TRIES times, then drop (tx_full). A
  *               sender that waits for a stuck port would stop all the others of its worker;
  *               dropping is what a switch does.
@@ -31,10 +26,9 @@
  * until something moves: a stuck device costs one call per QUIET_STALL_NS, and frames that
  * were sent unseen are driven on all the same.
  */
-#include "port.h"
+#include "port_xsk.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 /*
  * None of these was measured by itself; each is a bound, and this is what it bounds.
@@ -56,60 +50,10 @@
 #define QUIET_STALL_NS 100000ull
 /* How often a port that is down is asked whether it is up again: nobody waits for less. */
 #define QUIET_DOWN_NS 10000000ull
-/*
- * A zero-copy driver that was just woken runs NAPI first; a second call is wasted. A guess at
- * interrupt and NAPI latency; a smaller one only adds calls, a larger one delays a lost wakeup.
- */
-#define QUIET_WOKEN_NS 20000ull
 
-static int xsk_wake_tx(struct sl_fwd_port *port)
+void sl_fwd_xsk_reap(struct sl_fwd_port *port)
 {
-	return sendto(port->xsk.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ?
-		       -errno :
-		       0;
-}
-
-static int xsk_wake_rx(struct sl_fwd_port *port)
-{
-	return recvfrom(port->xsk.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) < 0 ?
-		       -errno :
-		       0;
-}
-
-const struct sl_fwd_wake sl_fwd_wake_xsk = { .tx = xsk_wake_tx,
-					     .rx = xsk_wake_rx };
-
-uint32_t sl_fwd_port_rx_burst(struct sl_fwd_port *port, struct xdp_desc *burst,
-			      uint32_t max)
-{
-	uint32_t index = 0, kept = 0;
-	uint32_t n = xsk_ring_cons__peek(&port->xsk.rx, max, &index);
-	uint64_t bytes = 0;
-
-	port->rx_idle = !n;
-	if (!n)
-		return 0;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct xdp_desc *desc =
-			xsk_ring_cons__rx_desc(&port->xsk.rx, index + i);
-
-		if (!sl_umem_move(port->umem, desc->addr, SL_FRAME_FILL,
-				  SL_FRAME_RX))
-			continue;
-		burst[kept] = *desc;
-		bytes += desc->len;
-		kept++;
-	}
-	xsk_ring_cons__release(&port->xsk.rx, n);
-	port->fill_out -= kept;
-	sl_count_add(&port->count.rx_packets, kept);
-	sl_count_add(&port->count.rx_bytes, bytes);
-	return kept;
-}
-
-void sl_fwd_port_reap(struct sl_fwd_port *port)
-{
-	uint32_t index = 0;
+	uint32_t index = 0, back = 0;
 	uint32_t n;
 
 	if (!port->tx_out)
@@ -121,39 +65,17 @@ void sl_fwd_port_reap(struct sl_fwd_port *port)
 		uint64_t addr =
 			*xsk_ring_cons__comp_addr(&port->xsk.comp, index + i);
 
-		if (sl_umem_give(port->umem, addr, SL_FRAME_TX))
-			port->tx_out--;
+		/* One more than are out is not of this port, whatever its state. */
+		if (back == port->tx_out)
+			sl_umem_violate(port->umem);
+		else
+			back += sl_umem_give(port->umem, addr, SL_FRAME_TX);
 	}
+	port->tx_out -= back;
 	xsk_ring_cons__release(&port->xsk.comp, n);
 }
 
-void sl_fwd_port_refill(struct sl_fwd_port *port)
-{
-	uint32_t want = SL_PORT_FILL - port->fill_out;
-	uint32_t index = 0, room;
-
-	/* Below a burst the ring's barrier and cache miss cost more than the frames gain. */
-	if (want < SL_BURST)
-		return;
-	if (want > port->umem->count[SL_FRAME_FREE])
-		want = port->umem->count[SL_FRAME_FREE];
-	/*
-	 * In copy mode the kernel moves the fill consumer after it has put the packets of a
-	 * NAPI poll on the RX ring (xsk_flush()), so for a moment the ring lags behind fill_out.
-	 */
-	room = xsk_prod_nb_free(&port->xsk.fill, want);
-	if (want > room)
-		want = room;
-	if (!want || !xsk_ring_prod__reserve(&port->xsk.fill, want, &index))
-		return;
-	for (uint32_t i = 0; i < want; i++)
-		*xsk_ring_prod__fill_addr(&port->xsk.fill, index + i) =
-			sl_umem_take(port->umem);
-	xsk_ring_prod__submit(&port->xsk.fill, want);
-	port->fill_out += want;
-}
-
-uint32_t sl_fwd_port_pending(const struct sl_fwd_port *port)
+uint32_t sl_fwd_xsk_pending(const struct sl_fwd_port *port)
 {
 	return port->xsk.tx.cached_prod -
 	       __atomic_load_n(port->xsk.tx.consumer, __ATOMIC_ACQUIRE);
@@ -169,7 +91,7 @@ enum kick {
 /* One call, and the completions that it brought. */
 static enum kick kick_once(struct sl_fwd_port *port, uint64_t now_ns)
 {
-	uint32_t pending = sl_fwd_port_pending(port), out = port->tx_out;
+	uint32_t pending = sl_fwd_xsk_pending(port), out = port->tx_out;
 	int err = port->wake->tx(port);
 
 	sl_count_add(&port->count.wake_tx, 1);
@@ -186,8 +108,8 @@ static enum kick kick_once(struct sl_fwd_port *port, uint64_t now_ns)
 	if (err == -EBUSY)
 		sl_count_add(&port->count.tx_refused, 1);
 	/* A full completion ring answers EAGAIN: make room before the next call. */
-	sl_fwd_port_reap(port);
-	if (sl_fwd_port_pending(port) != pending || port->tx_out != out)
+	sl_fwd_xsk_reap(port);
+	if (sl_fwd_xsk_pending(port) != pending || port->tx_out != out)
 		return KICK_MOVED;
 	return err == -EAGAIN ? KICK_AGAIN : KICK_STILL;
 }
@@ -206,9 +128,9 @@ static uint32_t kick_calls(const struct sl_fwd_port *port, uint32_t pending)
 	return calls < KICK_TRIES ? calls : KICK_TRIES;
 }
 
-void sl_fwd_port_kick(struct sl_fwd_port *port, uint64_t now_ns)
+void sl_fwd_xsk_kick(struct sl_fwd_port *port, uint64_t now_ns)
 {
-	uint32_t pending = sl_fwd_port_pending(port);
+	uint32_t pending = sl_fwd_xsk_pending(port);
 	uint32_t calls = kick_calls(port, pending);
 	enum kick last = KICK_AGAIN;
 	bool moved = false;
@@ -219,7 +141,7 @@ void sl_fwd_port_kick(struct sl_fwd_port *port, uint64_t now_ns)
 	while (pending && calls-- && last != KICK_STILL && last != KICK_LATER) {
 		last = kick_once(port, now_ns);
 		moved |= last == KICK_MOVED;
-		pending = sl_fwd_port_pending(port);
+		pending = sl_fwd_xsk_pending(port);
 	}
 	if (!pending)
 		port->pending_since_ns = 0;
@@ -228,22 +150,6 @@ void sl_fwd_port_kick(struct sl_fwd_port *port, uint64_t now_ns)
 	port->stalled = !moved;
 	if (!moved)
 		port->quiet_until_ns = now_ns + QUIET_STALL_NS;
-}
-
-bool sl_fwd_port_rx_wake(struct sl_fwd_port *port, uint64_t now_ns)
-{
-	bool starved = xsk_ring_prod__needs_wakeup(&port->xsk.fill) &&
-		       now_ns >= port->rx_quiet_until_ns;
-	bool poll = port->rx_idle &&
-		    __atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED);
-
-	if (!starved && !poll)
-		return false;
-	port->wake->rx(port);
-	if (!starved)
-		sl_count_add(&port->count.idle_polls, 1);
-	port->rx_quiet_until_ns = now_ns + QUIET_WOKEN_NS;
-	return true;
 }
 
 /* Whether packets may be sent here; a port that was down is asked again now and then. */
@@ -270,71 +176,112 @@ static uint32_t tx_room_wait(struct sl_fwd_port *port, uint32_t wanted,
 	uint32_t room = tx_room(port, wanted);
 
 	for (int i = 0; i < TX_TRIES && room < wanted && !port->down; i++) {
-		sl_fwd_port_reap(port);
-		sl_fwd_port_kick(port, now_ns);
+		sl_fwd_xsk_reap(port);
+		sl_fwd_xsk_kick(port, now_ns);
 		room = tx_room(port, wanted);
 	}
 	return room;
 }
 
-static void drop(struct sl_fwd_port *port, const struct xdp_desc *burst,
-		 uint32_t n, enum sl_fwd_drop reason)
+static void drop(struct sl_fwd_burst *burst, uint32_t from, uint32_t end,
+		 enum sl_fwd_drop reason)
 {
-	for (uint32_t i = 0; i < n; i++)
-		sl_umem_give(port->umem, burst[i].addr, SL_FRAME_STAGE);
-	if (n)
-		sl_count_add(&port->count.drops[reason], n);
+	for (uint32_t i = from; i < end; i++)
+		if (burst->packet[i].drop == SL_FWD_KEEP)
+			burst->packet[i].drop = (uint8_t)reason;
 }
 
-void sl_fwd_port_tx_burst(struct sl_fwd_port *port,
-			  const struct xdp_desc *burst, uint32_t n,
-			  uint64_t now_ns)
+static uint32_t wanted_bufs(const struct sl_fwd_burst *burst, uint32_t from,
+			    uint32_t end)
 {
-	uint32_t index = 0, sent;
+	uint32_t n = 0;
+
+	for (uint32_t i = from; i < end; i++)
+		if (burst->packet[i].drop == SL_FWD_KEEP)
+			n += burst->packet[i].n_bufs;
+	return n;
+}
+
+static void tx_count(struct sl_fwd_port *port, uint32_t packets, uint64_t bytes,
+		     uint64_t now_ns)
+{
+	if (!port->pending_since_ns)
+		port->pending_since_ns = now_ns;
+	sl_count_add(&port->count.tx_packets, packets);
+	sl_count_add(&port->count.tx_bytes, bytes);
+}
+
+/*
+ * Buffers of the packets that fit into `room`. Whole or not at all: half a packet would stop the
+ * ring for all that follow it.
+ */
+static uint32_t tx_fit(const struct sl_fwd_port *port,
+		       struct sl_fwd_burst *burst, uint32_t from, uint32_t end,
+		       uint32_t room)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = from; i < end; i++) {
+		if (burst->packet[i].drop != SL_FWD_KEEP)
+			continue;
+		if (burst->packet[i].n_bufs > room - n)
+			drop(burst, i, i + 1,
+			     port->down ? SL_FWD_DROP_LINK_DOWN :
+					  SL_FWD_DROP_TX_FULL);
+		else
+			n += burst->packet[i].n_bufs;
+	}
+	return n;
+}
+
+/* Options of an RX descriptor are not options of a TX descriptor, but for this one. */
+static uint32_t tx_packet(struct sl_fwd_port *port,
+			  const struct sl_fwd_burst *burst,
+			  const struct sl_fwd_packet *packet, uint32_t index)
+{
+	const struct xdp_desc *buf = &burst->buf[packet->first];
+
+	for (uint32_t left = packet->n_bufs; left; left--, buf++) {
+		*xsk_ring_prod__tx_desc(&port->xsk.tx, index++) =
+			(struct xdp_desc){ .addr = buf->addr,
+					   .len = buf->len,
+					   .options = left > 1 ? XDP_PKT_CONTD :
+								 0 };
+		sl_umem_try(port->umem, buf->addr, SL_FRAME_STAGE, SL_FRAME_TX);
+	}
+	return index;
+}
+
+void sl_fwd_xsk_tx_burst(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
+			 uint32_t from, uint32_t end, uint64_t now_ns)
+{
+	uint32_t room, sent, packets = 0, index = 0;
 	uint64_t bytes = 0;
 
 	if (!port_usable(port, now_ns)) {
-		drop(port, burst, n, SL_FWD_DROP_LINK_DOWN);
+		drop(burst, from, end, SL_FWD_DROP_LINK_DOWN);
 		return;
 	}
-	sent = tx_room_wait(port, n, now_ns);
-	if (sent > n)
-		sent = n;
-	if (sent)
-		sent = xsk_ring_prod__reserve(&port->xsk.tx, sent, &index);
-	for (uint32_t i = 0; i < sent; i++) {
-		struct xdp_desc *desc =
-			xsk_ring_prod__tx_desc(&port->xsk.tx, index + i);
+	room = tx_room(port, burst->n_bufs);
+	if (room < burst->n_bufs)
+		room = tx_room_wait(port, wanted_bufs(burst, from, end),
+				    now_ns);
+	sent = tx_fit(port, burst, from, end, room);
+	if (!sent || !xsk_ring_prod__reserve(&port->xsk.tx, sent, &index))
+		return;
+	for (uint32_t i = from; i < end; i++) {
+		const struct sl_fwd_packet *packet = &burst->packet[i];
 
-		/* Options of the RX descriptor are not options of a TX descriptor. */
-		*desc = (struct xdp_desc){ .addr = burst[i].addr,
-					   .len = burst[i].len };
-		sl_umem_move(port->umem, burst[i].addr, SL_FRAME_STAGE,
-			     SL_FRAME_TX);
-		bytes += burst[i].len;
+		if (packet->drop != SL_FWD_KEEP)
+			continue;
+		index = tx_packet(port, burst, packet, index);
+		bytes += packet->len;
+		packets++;
 	}
-	if (sent) {
-		xsk_ring_prod__submit(&port->xsk.tx, sent);
-		port->tx_out += sent;
-		if (!port->pending_since_ns)
-			port->pending_since_ns = now_ns;
-		sl_count_add(&port->count.tx_packets, sent);
-		sl_count_add(&port->count.tx_bytes, bytes);
-	}
-	drop(port, burst + sent, n - sent,
-	     port->down ? SL_FWD_DROP_LINK_DOWN : SL_FWD_DROP_TX_FULL);
-}
-
-/* Fill ring entries that the kernel never looked at. */
-static void reclaim_fill(struct sl_fwd_port *port, uint32_t from)
-{
-	struct xsk_ring_prod *fill = &port->xsk.fill;
-
-	for (; from != fill->cached_prod; from++)
-		if (sl_umem_give(port->umem,
-				 *xsk_ring_prod__fill_addr(fill, from),
-				 SL_FRAME_FILL))
-			port->fill_out--;
+	sl_umem_moved(port->umem, SL_FRAME_STAGE, SL_FRAME_TX, sent);
+	xsk_ring_prod__submit(&port->xsk.tx, sent);
+	port->tx_out += sent;
+	tx_count(port, packets, bytes, now_ns);
 }
 
 /*
@@ -343,10 +290,10 @@ static void reclaim_fill(struct sl_fwd_port *port, uint32_t from)
  * so what it never looked at is among the last tx_out entries; the others of these were still
  * on their way, and are given back here rather than counted as unsent.
  */
-static void reclaim_tx(struct sl_fwd_port *port)
+void sl_fwd_xsk_reclaim_tx(struct sl_fwd_port *port)
 {
 	struct xsk_ring_prod *tx = &port->xsk.tx;
-	uint32_t n = sl_fwd_port_pending(port);
+	uint32_t n = sl_fwd_xsk_pending(port);
 
 	if (n > port->tx_out)
 		n = port->tx_out;
@@ -355,26 +302,4 @@ static void reclaim_tx(struct sl_fwd_port *port)
 				 xsk_ring_prod__tx_desc(tx, i)->addr,
 				 SL_FRAME_TX))
 			port->tx_out--;
-}
-
-void sl_fwd_port_reclaim(struct sl_fwd_port *port)
-{
-	/*
-	 * Before the RX ring: the kernel publishes RX entries first and the fill consumer after
-	 * them, so a frame taken off the fill ring by now is seen on the RX ring below.
-	 */
-	uint32_t unread =
-		__atomic_load_n(port->xsk.fill.consumer, __ATOMIC_ACQUIRE);
-	struct xdp_desc burst[SL_BURST];
-	uint32_t n;
-
-	sl_fwd_port_reap(port);
-	/* At most a ring full: nothing is added any more. */
-	for (uint32_t i = 0; i <= SL_XSK_RING / SL_BURST; i++) {
-		n = sl_fwd_port_rx_burst(port, burst, SL_BURST);
-		for (uint32_t k = 0; k < n; k++)
-			sl_umem_give(port->umem, burst[k].addr, SL_FRAME_RX);
-	}
-	reclaim_fill(port, unread);
-	reclaim_tx(port);
 }

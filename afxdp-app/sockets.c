@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "sockets.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "forwarder.h"
+#include "lib/config.h"
+#include "say.h"
+
+static const char *open_remedy(int err)
+{
+	switch (-err) {
+	case EPERM:
+		return "start it as root or with CAP_NET_RAW and CAP_NET_ADMIN";
+	case EBUSY:
+		return "another AF_XDP socket holds this queue ('ss --xdp -p'): end it";
+	case ENOBUFS:
+		return "grant CAP_IPC_LOCK or raise the memlock limit (LimitMEMLOCK=)";
+	case EOPNOTSUPP:
+		return "the driver has no zero-copy here, or none at this MTU; "
+		       "'zero-copy auto' takes copy mode";
+	case ENETDOWN:
+		return "bring the interface up first ('ip link set DEV up')";
+	case EAFNOSUPPORT:
+		return "this kernel is built without CONFIG_XDP_SOCKETS";
+	default:
+		return NULL;
+	}
+}
+
+/* Sockets on one UMEM are alike in this, too: one port that needs it is enough. */
+static bool worker_jumbo(const struct sl_fwd *fwd,
+			 const struct sl_fwd_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		if (sl_fwd_iface_jumbo(fwd->ifaces[worker->ports[i].iface].mtu))
+			return true;
+	return false;
+}
+
+/* All sockets of a worker, the first of which registers the UMEM. */
+static int sockets_try(struct sl_fwd *fwd, struct sl_fwd_worker *worker,
+		       enum sl_zerocopy zerocopy, uint32_t *failed,
+		       const char **operation)
+{
+	struct sl_xsk_request request = {
+		.umem = &worker->umem,
+		.share_fd = -1,
+		.zerocopy = zerocopy,
+		.multi_buffer = worker_jumbo(fwd, worker),
+	};
+	int err;
+
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		struct sl_fwd_port *port = &worker->ports[i];
+
+		request.ifindex = fwd->ifaces[port->iface].ifindex;
+		request.queue = port->queue;
+		err = sl_xsk_open(&port->xsk, &request, operation);
+		if (err) {
+			*failed = i;
+			return err;
+		}
+		request.share_fd = worker->ports[0].xsk.fd;
+		request.multi_buffer = worker->ports[0].xsk.multi_buffer;
+	}
+	return 0;
+}
+
+int sl_fwd_sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
+{
+	enum sl_zerocopy zerocopy = fwd->config->zerocopy;
+	const char *operation = NULL;
+	char object[SL_FWD_END_NAME];
+	uint32_t failed = 0;
+	int err = sockets_try(fwd, worker, zerocopy, &failed, &operation);
+
+	if ((err == -EOPNOTSUPP || err == -EINVAL) && failed &&
+	    zerocopy == SL_ZC_AUTO && worker->ports[0].xsk.zerocopy) {
+		/* Sockets on one UMEM are of one mode: this queue cannot, so none does. */
+		sl_fwd_say(
+			"%s: zero-copy: %s; copy mode for all queues of the worker",
+			sl_fwd_end_name(fwd, &worker->ports[failed], object),
+			strerror(-err));
+		for (uint32_t i = 0; i < failed; i++)
+			sl_xsk_close(&worker->ports[i].xsk);
+		err = sockets_try(fwd, worker, SL_ZC_OFF, &failed, &operation);
+	}
+	if (err)
+		sl_fwd_say_error(sl_fwd_end_name(fwd, &worker->ports[failed],
+						 object),
+				 operation, err, open_remedy(err));
+	return err;
+}

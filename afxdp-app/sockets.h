@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The AF_XDP sockets of a worker, and in which mode all of them are. Main thread. */
+#ifndef SLUICE_FWD_SOCKETS_H
+#define SLUICE_FWD_SOCKETS_H
+
+struct sl_fwd;
+struct sl_fwd_worker;
+
+/*
+ * Opens the socket of each port; the first one registers the UMEM. Sockets on one UMEM are of one
+ * mode: what one of them cannot, none does. 0 or -errno, which was said; what is open then
+ * is closed by sl_fwd_worker_fini().
+ */
+int sl_fwd_sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker);
+
+#endif /* SLUICE_FWD_SOCKETS_H */
