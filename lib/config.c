@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,4 +93,51 @@ unsigned sl_config_live_bit(const struct sl_config *config,
 	for (size_t i = 0; i < config->n_sets && config->sets[i] != set; i++)
 		bit += config->sets[i]->live;
 	return bit;
+}
+
+/* GCC 12 loses the array that the word is in, and so calls its copy lost. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wunknown-warning-option"
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+static int rename_word(char **word, const char *from, const char *to)
+{
+	char *copy;
+
+	if (!*word || strcmp(*word, from) != 0)
+		return 0;
+	copy = strdup(to);
+	if (!copy)
+		return -ENOMEM;
+	free(*word);
+	*word = copy;
+	return 0;
+}
+#pragma GCC diagnostic pop
+
+int sl_config_rename(struct sl_config *config, struct sl_interface *interface,
+		     const char *to)
+{
+	struct sl_forwarder *f = &config->forwarder;
+	char *from = interface->name;
+	int err = 0;
+
+	interface->name = strdup(to);
+	if (!interface->name) {
+		interface->name = from;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < config->n_rules && !err; i++) {
+		err = rename_word(&config->rules[i].on, from, to);
+		if (!err)
+			err = rename_word(&config->rules[i].verdict.device,
+					  from, to);
+	}
+	for (size_t i = 0; i < f->n_wires && !err; i++) {
+		err = rename_word(&f->wires[i].a, from, to);
+		if (!err)
+			err = rename_word(&f->wires[i].b, from, to);
+	}
+	free(from);
+	return err;
 }

@@ -327,6 +327,13 @@ int sl_config_check_effective(const struct sl_config *config,
 const struct sl_interface *sl_config_interface(const struct sl_config *config,
 					       const char *name);
 
+/*
+ * Gives an interface of the configuration another name, and says it wherever the
+ * configuration said the old one. 0; or -ENOMEM, and part of it may be done.
+ */
+int sl_config_rename(struct sl_config *config, struct sl_interface *interface,
+		     const char *to);
+
 /* The bit of a live set in the mask of a lookup: its place among the live sets. */
 unsigned sl_config_live_bit(const struct sl_config *config,
 			    const struct sl_set *set);

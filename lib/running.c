@@ -237,55 +237,14 @@ static struct sl_interface *find_renamed(const struct sl_running *running,
 	return found;
 }
 
-static int rename_word(char **word, const char *from, const char *to)
-{
-	char *copy;
-
-	if (!*word || strcmp(*word, from) != 0)
-		return 0;
-	copy = strdup(to);
-	if (!copy)
-		return -ENOMEM;
-	free(*word);
-	*word = copy;
-	return 0;
-}
-
-/* Wherever the text says the interface's old name, it is to say the new one. */
-static int rename_interface(struct sl_config *config,
-			    struct sl_interface *interface, const char *to)
-{
-	struct sl_forwarder *f = &config->forwarder;
-	char *from = interface->name;
-	int err = 0;
-
-	interface->name = strdup(to);
-	if (!interface->name) {
-		interface->name = from;
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < config->n_rules && !err; i++) {
-		err = rename_word(&config->rules[i].on, from, to);
-		if (!err)
-			err = rename_word(&config->rules[i].verdict.device,
-					  from, to);
-	}
-	for (size_t i = 0; i < f->n_wires && !err; i++) {
-		err = rename_word(&f->wires[i].a, from, to);
-		if (!err)
-			err = rename_word(&f->wires[i].b, from, to);
-	}
-	free(from);
-	return err;
-}
-
-static int follow_filter(const struct sl_running *running,
-			 const struct sl_running_filter *filter,
-			 struct sl_config *config)
+/* 0 and *interface, which may be NULL; or -errno. */
+static int find_interface(const struct sl_running *running,
+			  const struct sl_running_filter *filter,
+			  struct sl_config *config,
+			  struct sl_interface **interface)
 {
 	struct sl_rule_name *names =
 		calloc(filter->filter.n_slots + 1, sizeof(*names));
-	struct sl_interface *interface = NULL;
 	struct sl_symbols loaded = { 0 };
 	int err = names ? sl_filter_names(&filter->filter, names) : -ENOMEM;
 
@@ -295,9 +254,7 @@ static int follow_filter(const struct sl_running *running,
 			err = sl_symbols_add(&loaded, names[i].name, i);
 	}
 	if (!err)
-		interface = find_renamed(running, &loaded, config);
-	if (interface)
-		err = rename_interface(config, interface, filter->interface);
+		*interface = find_renamed(running, &loaded, config);
 	sl_symbols_fini(&loaded);
 	free(names);
 	return err;
@@ -309,10 +266,13 @@ static int follow_names(const struct sl_running *running,
 {
 	for (size_t i = 0; i < running->n_filters; i++) {
 		const struct sl_running_filter *f = &running->filters[i];
+		struct sl_interface *interface = NULL;
 		int err = 0;
 
 		if (!sl_running_names(config, f))
-			err = follow_filter(running, f, config);
+			err = find_interface(running, f, config, &interface);
+		if (interface)
+			err = sl_config_rename(config, interface, f->interface);
 		if (err)
 			return sl_error_set(error, err,
 					    "%s: read rule names: %s",
