@@ -380,13 +380,11 @@ static int refuse_size(const struct sl_compiler *c, const char *interface,
 			interface, c->out->n_rules, SL_TABLES_BYTES_MAX >> 20);
 	return sl_error_set(
 		error, -EINVAL,
-		"%s: compile: %zu rules need %.1f MiB of tables, the budget is "
-		"%.1f MiB (any rules need %.1f); use fewer rules, or a `live` "
-		"set for a large one, or raise `limits { tables }` (up to %zu "
-		"MiB)",
-		interface, c->out->n_rules, (double)c->tables.used / (1 << 20),
-		(double)budget / (1 << 20), (double)SL_TABLE_SLACK / (1 << 20),
-		SL_TABLES_BYTES_MAX >> 20);
+		"%s: compile: %zu rules need %zu KiB of tables, the budget is "
+		"%zu KiB; use fewer rules, or a `live` set for a large one, or "
+		"raise `limits { tables }` (up to %zuM)",
+		interface, c->out->n_rules, (c->tables.used + 1023) >> 10,
+		budget >> 10, SL_TABLES_BYTES_MAX >> 20);
 }
 
 int sl_compile(const struct sl_config *config, const char *interface,
