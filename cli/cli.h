@@ -27,6 +27,7 @@ struct cli_command {
 /* Each in a file of its name. argv[0] is the subcommand. */
 int cli_apply(const struct cli_command *command, int argc, char **argv);
 int cli_check(const struct cli_command *command, int argc, char **argv);
+int cli_doctor(const struct cli_command *command, int argc, char **argv);
 int cli_down(const struct cli_command *command, int argc, char **argv);
 int cli_explain(const struct cli_command *command, int argc, char **argv);
 int cli_ext(const struct cli_command *command, int argc, char **argv);

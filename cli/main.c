@@ -41,6 +41,10 @@ static const struct cli_command commands[] = {
 	  "your own BPF programs before and after the rules; SLOT is `before "
 	  "N` or `after N`",
 	  cli_ext },
+	{ "doctor", "[IFACE...] [--json]",
+	  "what this kernel, card and queue can do, and why not; changes "
+	  "nothing",
+	  cli_doctor },
 	{ "explain", "IFACE FILE.pcap|- [--json]",
 	  "what the loaded filter would do with each packet, and why",
 	  cli_explain },
