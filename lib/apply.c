@@ -134,7 +134,8 @@ static int compile_target(struct apply *a, struct target *t)
 	const char *name = t->interface->name;
 	int err = sl_compile(a->config, name, &t->compiled, a->error);
 
-	return err ? err : sl_devices_resolve(t->compiled, name, a->error);
+	return err ? err :
+		     sl_devices_resolve(t->compiled, a->config, name, a->error);
 }
 
 /* Without a link of its own the filter must say that we attached it. */

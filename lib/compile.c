@@ -146,10 +146,12 @@ static enum sl_verdict verdict_of(enum sl_action action)
 	case SL_ACTION_BOUNCE:
 		return SL_VERDICT_BOUNCE;
 	case SL_ACTION_REDIRECT:
+	case SL_ACTION_REDIRECT_FIB:
 		return SL_VERDICT_REDIRECT;
 	case SL_ACTION_FORWARD:
+	case SL_ACTION_ROUTE:
 		return SL_VERDICT_FORWARD;
-	default: /* the rest is refused by sl_config_check_effective() */
+	default: /* the others do not decide */
 		return SL_VERDICT_DROP;
 	}
 }
@@ -191,6 +193,9 @@ static struct sl_step step_of(const struct sl_config *config,
 		.expires_ns = rule->options.expires_ns,
 	};
 
+	if (rule->verdict.action == SL_ACTION_REDIRECT_FIB ||
+	    rule->verdict.action == SL_ACTION_ROUTE)
+		step.flags |= SL_STEP_FIB;
 	if (rule->options.written & SL_OPT_OBSERVE)
 		step.flags |= SL_STEP_OBSERVE;
 	if (step.live_src && rule->src.negated)
@@ -203,7 +208,7 @@ static struct sl_step step_of(const struct sl_config *config,
 static bool goes_on(const struct sl_step *step)
 {
 	return step->action != SL_STEP_VERDICT || step->live_src ||
-	       step->live_dst || step->flags || step->expires_ns;
+	       step->live_dst || step->flags & ~SL_STEP_FIB || step->expires_ns;
 }
 
 static uint32_t kind_of(const struct sl_step *step)
@@ -224,6 +229,8 @@ static uint32_t flags_of(const struct sl_compiled_rule *r)
 
 	if (r->step.action == SL_STEP_VERDICT)
 		flags |= flag_of(r->step.verdict);
+	if (r->step.flags & SL_STEP_FIB)
+		flags |= SL_GEN_FIB;
 	if (r->kind == SL_MATCH_STEP)
 		flags |= SL_GEN_STEPS;
 	if (r->kind >= SL_MATCH_VERDICT)
@@ -239,6 +246,18 @@ static uint32_t flags_of(const struct sl_compiled_rule *r)
 	if (r->step.action == SL_STEP_LIMIT)
 		flags |= SL_GEN_LIMITS;
 	return flags;
+}
+
+/*
+ * Linux 6.13, and stable kernels since, refuse a program behind libxdp's dispatcher that
+ * makes room for metadata (changes_pkt_data in kernel/bpf/verifier.c).
+ */
+static bool has_metadata(const struct sl_config *config, const char *interface)
+{
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		if (strcmp(config->interfaces[i].name, interface) == 0)
+			return config->interfaces[i].attach != SL_ATTACH_SHARED;
+	return true;
 }
 
 /* The rules that apply to the interface, in order. */
@@ -264,6 +283,8 @@ static int select_rules(struct sl_compiled *out, const struct sl_config *config,
 		out->gen.flags |= flags_of(r);
 	}
 	out->gen.n_rules = (uint32_t)out->n_rules;
+	if (out->gen.flags & SL_GEN_FORWARDS && has_metadata(config, interface))
+		out->gen.flags |= SL_GEN_META;
 	return 0;
 }
 
@@ -469,5 +490,6 @@ void sl_compiled_free(struct sl_compiled *compiled)
 		return;
 	free(compiled->tables);
 	free(compiled->rules);
+	free(compiled->outs);
 	free(compiled);
 }

@@ -25,8 +25,8 @@ struct sl_compiled_rule {
 };
 
 /*
- * A generation for one interface. gen.generation, gen.nonce, gen.cache_cpus and
- * gen.flags & SL_GEN_NETLINK are left 0 for the loader. The answers in the
+ * A generation for one interface. gen.generation, gen.nonce, gen.cache_cpus,
+ * gen.mac and gen.flags & SL_GEN_NETLINK are left 0 for the loader. The answers in the
  * tables are not final: sl_compiled_finish() writes them.
  */
 struct sl_compiled {
@@ -39,6 +39,8 @@ struct sl_compiled {
 	size_t n_answers; /* 32-bit words at gen.dense or gen.answers */
 	bool finished;
 	size_t classes[SL_FIELD_COUNT]; /* how many; 0 where no rule looks */
+	uint32_t *outs; /* where the FIB may send packets (devices.h); owned */
+	size_t n_outs;
 };
 
 /*

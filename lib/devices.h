@@ -3,13 +3,17 @@
 #define SLUICE_DEVICES_H
 
 struct sl_compiled;
+struct sl_config;
 struct sl_error;
 
 /*
- * Finds the devices that the rules of `interface` redirect to, in the caller's
- * network namespace. 0, or -ENODEV with a message.
+ * Finds what the rules of `interface` may send packets out of, in the caller's
+ * network namespace: the devices that they redirect to, and, where one asks the
+ * kernel's FIB, the interfaces of `config`; then its MAC address, too. 0, -ENODEV,
+ * -ENOMEM or another -errno with a message; *compiled can only be freed then.
  */
-int sl_devices_resolve(struct sl_compiled *compiled, const char *interface,
+int sl_devices_resolve(struct sl_compiled *compiled,
+		       const struct sl_config *config, const char *interface,
 		       struct sl_error *error);
 
 #endif /* SLUICE_DEVICES_H */

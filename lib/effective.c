@@ -6,17 +6,12 @@
  * a filter has room for, at the first rule too many.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "config.h"
 #include "keyword.h"
 #include "limiter.h"
 #include "parse.h"
-
-#define EFFECTIVE_ACTIONS                                    \
-	(1u << SL_ACTION_PASS | 1u << SL_ACTION_DROP |       \
-	 1u << SL_ACTION_BOUNCE | 1u << SL_ACTION_REDIRECT | \
-	 1u << SL_ACTION_FORWARD | 1u << SL_ACTION_COUNT |   \
-	 1u << SL_ACTION_LOG | 1u << SL_ACTION_LIMIT)
 
 struct check {
 	const struct sl_config *config;
@@ -47,15 +42,9 @@ static void check_set(struct check *c, const struct sl_set *set)
 		refuse(c, set->live_pos, "set", set->name, "mac live");
 }
 
-static void check_rule(struct check *c, const struct sl_rule *rule)
-{
-	if (!(1u << rule->verdict.action & EFFECTIVE_ACTIONS))
-		refuse(c, rule->verdict_pos, "rule", rule->name,
-		       sl_action_words[rule->verdict.action]);
-}
-
-static void refuse_limit(struct check *c, const struct sl_rule *rule,
-			 const char *why)
+/* For another reason than that it is not carried out. */
+static void refuse_rule(struct check *c, const struct sl_rule *rule,
+			const char *why)
 {
 	const struct sl_source *s = c->config->source;
 
@@ -63,6 +52,75 @@ static void refuse_limit(struct check *c, const struct sl_rule *rule,
 	sl_diags_add(c->diags, false, s ? s->name : NULL, rule->verdict_pos,
 		     s ? s->text : NULL, s ? s->length : 0, "rule \"%s\": %s",
 		     rule->name, why);
+}
+
+/* The filter tells where a packet goes by metadata (compile.c: has_metadata()). */
+static bool is_shared(const struct sl_config *config,
+		      const struct sl_rule *rule)
+{
+	for (size_t i = 0; i < config->n_interfaces; i++)
+		if (config->interfaces[i].attach == SL_ATTACH_SHARED &&
+		    (!rule->on ||
+		     strcmp(rule->on, config->interfaces[i].name) == 0))
+			return true;
+	return false;
+}
+
+static void refuse_stage(struct check *c, const struct sl_stage *stage,
+			 const char *why)
+{
+	const struct sl_source *s = c->config->source;
+
+	c->refused = true;
+	sl_diags_add(c->diags, false, s ? s->name : NULL, stage->rule_pos,
+		     s ? s->text : NULL, s ? s->length : 0,
+		     "%s: rule \"%s\": %s", sl_stage_words[stage->kind],
+		     stage->rule, why);
+}
+
+/* A stage with `rule` sees packets that the filter has told it of. */
+static void check_stage(struct check *c, const struct sl_stage *stage)
+{
+	for (size_t i = 0; i < c->config->n_rules; i++) {
+		const struct sl_rule *rule = &c->config->rules[i];
+
+		if (strcmp(rule->name, stage->rule) != 0)
+			continue;
+		if (rule->verdict.action != SL_ACTION_FORWARD &&
+		    rule->verdict.action != SL_ACTION_ROUTE)
+			refuse_stage(c, stage,
+				     "no packet of it comes to the forwarder; "
+				     "name a rule with forward or route");
+		else if (is_shared(c->config, rule))
+			refuse_stage(c, stage,
+				     "with `attach shared` the forwarder is "
+				     "not told the rule of a packet; use "
+				     "`attach exclusive`");
+	}
+}
+
+/* What a rule hands over and what the forwarder does must go together. */
+static void check_rule(struct check *c, const struct sl_rule *rule)
+{
+	const struct sl_forwarder *f = &c->config->forwarder;
+
+	if (rule->verdict.action == SL_ACTION_ROUTE) {
+		if (is_shared(c->config, rule))
+			refuse_rule(c, rule,
+				    "route: not with `attach shared`, where "
+				    "the forwarder cannot be told the next "
+				    "hop; use `attach exclusive`");
+		if (f->n_wires)
+			refuse_rule(c, rule,
+				    "route: the forwarder has wires and does "
+				    "not route; write `forward`, or "
+				    "`forwarder { route }`");
+	} else if (rule->verdict.action == SL_ACTION_FORWARD && f->route) {
+		refuse_rule(c, rule,
+			    "forward: `forwarder { route }` sends where the "
+			    "kernel's FIB says, which only a `route` rule "
+			    "asks; write `route`");
+	}
 }
 
 static void check_limits(struct check *c)
@@ -77,14 +135,15 @@ static void check_limits(struct check *c)
 			continue;
 		why = sl_limiter_count(&sum, sl_limiter_lines(&rule->verdict));
 		if (why)
-			refuse_limit(c, rule, why);
+			refuse_rule(c, rule, why);
 	}
 }
 
 static void check_forwarder(struct check *c, const struct sl_forwarder *f)
 {
-	if (f->route)
-		refuse(c, f->route_pos, "forwarder", NULL, "route");
+	for (size_t i = 0; i < f->n_stages; i++)
+		if (f->stages[i].rule)
+			check_stage(c, &f->stages[i]);
 	if (f->poll == SL_POLL_ADAPTIVE)
 		refuse(c, f->poll_pos, "forwarder", NULL, "poll adaptive");
 	if (f->poll_budget)
@@ -93,11 +152,6 @@ static void check_forwarder(struct check *c, const struct sl_forwarder *f)
 		refuse(c, f->defer_pos, "forwarder", NULL, "poll defer");
 	if (f->poll_timeout_ns)
 		refuse(c, f->timeout_pos, "forwarder", NULL, "poll timeout");
-	for (size_t i = 0; i < f->n_stages; i++)
-		/* What forwards a packet does not tell the stages its rule. */
-		if (f->stages[i].rule)
-			refuse(c, f->stages[i].rule_pos,
-			       sl_stage_words[f->stages[i].kind], NULL, "rule");
 }
 
 int sl_config_check_effective(const struct sl_config *config,

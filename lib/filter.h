@@ -27,6 +27,8 @@ enum sl_filter_map {
 	SL_MAP_LIMIT_CPUS,
 	SL_MAP_LIMIT_LINES,
 	SL_MAP_DEVS,
+	SL_MAP_HOP,
+	SL_MAP_HOPS,
 	SL_MAP_GEN,
 	SL_MAP_NAMES, /* only where Sluice loaded a configuration */
 	SL_MAP_TEXT,  /* likewise */

@@ -307,20 +307,28 @@ static int fill_tables(const struct sl_generation_input *input,
 	return 0;
 }
 
+static int fill_device(const struct sl_generation *g, uint32_t ifindex)
+{
+	struct bpf_devmap_val value = { .ifindex = ifindex };
+
+	return bpf_map_update_elem(map_fd(g, SL_MAP_DEVS), &ifindex, &value,
+				   BPF_ANY) < 0 ?
+		       -errno :
+		       0;
+}
+
 static int fill_devices(const struct sl_generation_input *input,
 			const struct sl_generation *g)
 {
-	for (size_t i = 0; i < input->compiled->n_rules; i++) {
-		const struct sl_step *step = &input->compiled->rules[i].step;
-		struct bpf_devmap_val value = { .ifindex = step->ifindex };
+	const struct sl_compiled *compiled = input->compiled;
+	int err = 0;
 
-		if (!step->ifindex)
-			continue;
-		if (bpf_map_update_elem(map_fd(g, SL_MAP_DEVS), &step->ifindex,
-					&value, BPF_ANY) < 0)
-			return -errno;
-	}
-	return 0;
+	for (size_t i = 0; i < compiled->n_rules && !err; i++)
+		if (compiled->rules[i].step.ifindex)
+			err = fill_device(g, compiled->rules[i].step.ifindex);
+	for (size_t i = 0; i < compiled->n_outs && !err; i++)
+		err = fill_device(g, compiled->outs[i]);
+	return err;
 }
 
 static int fill_names(const struct sl_generation_input *input,

@@ -156,11 +156,15 @@ static int read_rules(const struct sl_filter *filter, struct sl_stats *stats)
 	return 0;
 }
 
+int sl_totals_read(int map_fd, struct sl_totals *totals)
+{
+	return read_sums(map_fd, 1, sizeof(*totals), &totals->rx);
+}
+
 int sl_stats_read(const struct sl_filter *filter, struct sl_stats *stats)
 {
 	struct sl_stats read = { 0 };
-	int err = read_sums(filter->map_fd[SL_MAP_TOTALS], 1,
-			    sizeof(read.totals), &read.totals.rx);
+	int err = sl_totals_read(filter->map_fd[SL_MAP_TOTALS], &read.totals);
 
 	if (!err && filter->map_fd[SL_MAP_NAMES] >= 0)
 		err = read_rules(filter, &read);

@@ -44,6 +44,9 @@ const struct sl_counter *sl_totals_get(const struct sl_totals *totals,
  */
 int sl_rules_sum(const struct sl_filter *filter, struct sl_counter *sums);
 
+/* The totals, the map by its descriptor alone. 0 or -errno. */
+int sl_totals_read(int map_fd, struct sl_totals *totals);
+
 /* 0 and the caller frees with sl_stats_fini(), or -errno. */
 int sl_stats_read(const struct sl_filter *filter, struct sl_stats *stats);
 void sl_stats_fini(struct sl_stats *stats);

@@ -81,15 +81,15 @@ static __always_inline int chain_end(struct xdp_md *ctx)
 
 static __always_inline int chain_classify(struct xdp_md *ctx, __u32 frame_bytes)
 {
-	struct sl_probe *probe = find_probe(ctx);
+	bool probed = find_probe(ctx);
 	struct sl_ext_state *state;
 	struct sl_decision d;
 	struct sl_packet p;
 
 	parse(ctx, frame_bytes, &p);
-	decide(ctx, &p, frame_bytes, probe, &d);
-	if (probe)
-		return answer(probe, &d);
+	decide(ctx, &p, frame_bytes, probed, &d);
+	if (probed)
+		return answer(ctx, &d);
 	state = chain_state();
 	if (!state)
 		return XDP_ABORTED; /* cannot be: the map has one entry */

@@ -70,6 +70,21 @@ struct {
 	__type(value, struct bpf_devmap_val);
 } sl_devs SEC(".maps");
 
+/* Of rules that ask the kernel's FIB (route.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sl_hop);
+} sl_hop SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sl_hops);
+} sl_hops SEC(".maps");
+
 /* Limiters (sluice/limit.h), of a configuration: its interfaces share them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -16,21 +16,73 @@
 
 #include "live.h"
 #include "maps.h"
+#include "meta.h"
+#include "route.h"
 #include "search.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* Each is verified once, not for each way that leads here. */
+__noinline int sl_forward_packet(struct xdp_md *ctx, __u64 facts, __u32 slot)
+{
+	return sl_gen.flags & SL_GEN_META &&
+	       sl_meta_put(ctx, facts, slot, NULL);
+}
+
+__noinline __u32 sl_route_packet(struct xdp_md *ctx, __u64 facts, __u32 slot,
+				 __u32 how)
+{
+	return sl_gen.flags & SL_GEN_FIB ? sl_route(ctx, facts, slot, how) :
+					   SL_ROUTE_KERNEL;
+}
+
+__noinline int sl_rewrite_packet(struct xdp_md *ctx)
+{
+	return sl_gen.flags & SL_GEN_FIB ? sl_route_rewrite(ctx) : 0;
+}
+
+/* The AF_XDP socket is not there. */
+static __always_inline void fall_back(const struct sl_step *rule,
+				      struct sl_decision *d)
+{
+	bool drop = rule->fallback == SL_VERDICT_DROP;
+
+	d->reason = SL_REASON_NO_SOCKET;
+	d->verdict = drop ? SL_VERDICT_DROP : SL_VERDICT_PASS;
+	d->act = drop ? XDP_DROP : XDP_PASS;
+}
+
 static __always_inline void decide_forward(struct xdp_md *ctx,
-					   const struct sl_step *rule,
+					   const struct sl_packet *p,
+					   const struct sl_step *rule, bool dry,
 					   struct sl_decision *d)
 {
-	int miss = rule->fallback == SL_VERDICT_DROP ? XDP_DROP : XDP_PASS;
+	d->act = bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_PASS);
+	if (d->act != XDP_REDIRECT)
+		fall_back(rule, d);
+	else if (sl_gen.flags & SL_GEN_META && !dry)
+		sl_forward_packet(ctx, sl_facts(p), rule->slot);
+}
 
-	d->act = bpf_redirect_map(&xsks_map, ctx->rx_queue_index, miss);
-	if (d->act == XDP_REDIRECT)
-		return;
-	d->reason = SL_REASON_NO_SOCKET;
-	d->verdict = d->act == XDP_DROP ? SL_VERDICT_DROP : SL_VERDICT_PASS;
+/* `route` and `redirect fib`. */
+static __always_inline void decide_route(struct xdp_md *ctx,
+					 const struct sl_packet *p,
+					 const struct sl_step *rule, bool dry,
+					 struct sl_decision *d)
+{
+	__u32 how = (dry ? SL_ROUTE_DRY : 0) |
+		    (rule->verdict == SL_VERDICT_REDIRECT ? SL_ROUTE_OUT : 0);
+
+	how = sl_route_packet(ctx, sl_facts(p), rule->slot, how);
+	if (how == SL_ROUTE_DONE) {
+		d->act = XDP_REDIRECT;
+	} else if (how == SL_ROUTE_NO_SOCKET) {
+		fall_back(rule, d);
+	} else {
+		d->reason = SL_REASON_TO_KERNEL;
+		d->verdict = SL_VERDICT_PASS;
+		d->act = XDP_PASS;
+	}
 }
 
 static __always_inline void decide_redirect(const struct sl_step *rule,
@@ -45,7 +97,8 @@ static __always_inline void decide_redirect(const struct sl_step *rule,
 
 /* The verdict of a step. */
 static __always_inline void decide_step(struct xdp_md *ctx,
-					const struct sl_step *rule,
+					const struct sl_packet *p,
+					const struct sl_step *rule, bool dry,
 					struct sl_decision *d)
 {
 	d->slot = rule->slot;
@@ -54,9 +107,11 @@ static __always_inline void decide_step(struct xdp_md *ctx,
 		d->act = XDP_DROP;
 	else if (rule->verdict == SL_VERDICT_PASS)
 		d->act = XDP_PASS;
+	else if (sl_gen.flags & SL_GEN_FIB && rule->flags & SL_STEP_FIB)
+		decide_route(ctx, p, rule, dry, d);
 	else if (sl_gen.flags & SL_GEN_FORWARDS &&
 		 rule->verdict == SL_VERDICT_FORWARD)
-		decide_forward(ctx, rule, d);
+		decide_forward(ctx, p, rule, dry, d);
 	else if (sl_gen.flags & SL_GEN_REDIRECTS &&
 		 rule->verdict == SL_VERDICT_REDIRECT)
 		decide_redirect(rule, d);
@@ -72,10 +127,9 @@ _Static_assert(SL_MATCH_DROP == SL_MATCH_PASS + 1 &&
 	       "settle() computes one from the other");
 
 /* What the answer at the end of the search comes to. */
-static __always_inline void settle(struct xdp_md *ctx,
-				   const struct sl_tables *t,
-				   const struct search *s,
-				   struct sl_decision *d)
+static __always_inline void
+settle(struct xdp_md *ctx, const struct sl_packet *p, const struct sl_tables *t,
+       const struct search *s, bool dry, struct sl_decision *d)
 {
 	__u32 kind = SL_MATCH_KIND(s->answer);
 	const struct sl_step *step;
@@ -102,7 +156,7 @@ static __always_inline void settle(struct xdp_md *ctx,
 		d->act = XDP_DROP;
 		return;
 	}
-	decide_step(ctx, step, d);
+	decide_step(ctx, p, step, dry, d);
 }
 
 /*
@@ -188,9 +242,11 @@ static __always_inline void decide(struct xdp_md *ctx,
 		s.src[1] = p->src[1];
 		bpf_loop(sl_gen.n_steps + 1, take_step, &s, 0);
 	}
-	settle(ctx, &t, &s, d);
+	settle(ctx, p, &t, &s, dry, d);
 	if (sl_gen.flags & SL_GEN_LOGS && s.logs.slot[0] != SL_SLOT_NONE)
 		sl_log_packet(ctx, &s.logs, frame_bytes, d);
+	if (sl_gen.flags & SL_GEN_FIB && d->verdict == SL_VERDICT_REDIRECT)
+		sl_rewrite_packet(ctx);
 }
 
 /* The probe in front of the packet, if `sluice explain` put it there. */
@@ -203,9 +259,14 @@ static __always_inline struct sl_probe *find_probe(struct xdp_md *ctx)
 	return sl_gen.nonce && probe->nonce == sl_gen.nonce ? probe : NULL;
 }
 
-static __always_inline int answer(struct sl_probe *probe,
+/* Looked for anew: what the verifier knew of the packet is gone by now. */
+static __always_inline int answer(struct xdp_md *ctx,
 				  const struct sl_decision *d)
 {
+	struct sl_probe *probe = find_probe(ctx);
+
+	if (!probe)
+		return XDP_PASS; /* cannot be: it was there */
 	probe->answered = 1;
 	probe->verdict = d->verdict;
 	probe->reason = d->reason;
@@ -264,16 +325,16 @@ static __always_inline void parse(struct xdp_md *ctx, __u32 frame_bytes,
 
 static __always_inline int filter(struct xdp_md *ctx, __u32 frame_bytes)
 {
-	struct sl_probe *probe = find_probe(ctx);
+	bool probed = find_probe(ctx);
 	struct sl_totals *totals;
 	struct sl_decision d;
 	struct sl_packet p;
 	__u32 zero = 0;
 
 	parse(ctx, frame_bytes, &p);
-	decide(ctx, &p, frame_bytes, probe, &d);
-	if (probe)
-		return answer(probe, &d);
+	decide(ctx, &p, frame_bytes, probed, &d);
+	if (probed)
+		return answer(ctx, &d);
 	totals = bpf_map_lookup_elem(&sl_totals, &zero);
 	if (!totals)
 		return XDP_ABORTED; /* cannot be: the map has one entry */

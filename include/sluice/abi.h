@@ -20,6 +20,8 @@
  *   sl_ext      PROG_ARRAY     sluice/ext.h   program           interface
  *   sl_ext_state PERCPU_ARRAY  0              sl_ext_state      interface
  *   sl_devs     DEVMAP_HASH    ifindex        bpf_devmap_val    generation
+ *   sl_hop      PERCPU_ARRAY   0              sl_hop            generation
+ *   sl_hops     ARRAY          0              sl_hops           generation
  *   sl_text     ARRAY          0              canonical config  generation
  *   .rodata.gen ARRAY, frozen  0              sl_gen            generation
  *
@@ -36,10 +38,11 @@
 #include <linux/types.h>
 
 #include "sluice/ext.h"
+#include "sluice/hop.h"
 #include "sluice/live.h"
 
 #define SL_ABI_MAGIC 0x45434c53u /* "SLCE" in memory, little endian */
-#define SL_ABI_VERSION 4
+#define SL_ABI_VERSION 5
 
 /* Names are at most this long, with the terminating NUL. */
 #define SL_NAME_BYTES 64
@@ -91,6 +94,7 @@ enum sl_verdict {
 	X(NO_SOCKET, no_socket, "forward without an AF_XDP socket: fallback") \
 	X(LIMITED, limited, "over the rate of a limit rule: drop")            \
 	X(NO_DEVICE, no_device, "redirect to a device that is gone: drop")    \
+	X(TO_KERNEL, to_kernel, "route, redirect fib: the kernel's to do")    \
 	X(EXTENSION, extension, "an extension decided")                       \
 	X(TRUNCATED, truncated, "a header ends past the packet: default")     \
 	X(MALFORMED, malformed, "contradictory header fields: default")       \
@@ -316,6 +320,7 @@ enum sl_step_action {
 #define SL_STEP_OBSERVE 1u /* counts what it would have decided, goes on */
 #define SL_STEP_NOT_SRC 2u /* the source must be outside live_src */
 #define SL_STEP_NOT_DST 4u
+#define SL_STEP_FIB 8u /* forward, redirect: where the kernel's FIB says */
 
 /* What is left to do for a rule whose fields match. */
 struct sl_step {
@@ -425,6 +430,7 @@ struct sl_gen {
 	__u32 cache_cpus;
 	__u32 want;	  /* of sl_parse(): bits of enum sl_field */
 	__u32 table_last; /* the last offset where SL_TABLE_SLACK may be read */
+	__u64 mac; /* of the interface, in the top 48 bits; if SL_GEN_FIB */
 	struct sl_live_shape live;
 	struct sl_gen_group group[SL_GROUPS_MAX];
 	struct sl_gen_field field[SL_FIELD_COUNT];
@@ -444,6 +450,8 @@ struct sl_gen {
 #define SL_GEN_FORGETS 4096u /* much to verify: see sl_packet_forget() */
 #define SL_GEN_LOGS 512u     /* some rule logs: sl_log is in use */
 #define SL_GEN_EXT 2048u     /* it has extensions: sl_ext is in use */
+#define SL_GEN_FIB 8192u     /* some rule asks the kernel's FIB */
+#define SL_GEN_META 16384u   /* what is forwarded carries sluice/meta.h */
 
 #define SL_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " is " #bytes " bytes")
@@ -460,7 +468,7 @@ SL_ASSERT_SIZE(struct sl_trie_node, 40);
 SL_ASSERT_SIZE(struct sl_step, 64);
 SL_ASSERT_SIZE(struct sl_gen_field, 48);
 SL_ASSERT_SIZE(struct sl_gen_group, 12);
-SL_ASSERT_SIZE(struct sl_gen, 144 + 12 * SL_GROUPS_MAX + 48 * SL_FIELD_COUNT);
+SL_ASSERT_SIZE(struct sl_gen, 152 + 12 * SL_GROUPS_MAX + 48 * SL_FIELD_COUNT);
 _Static_assert((SL_SUMMARY_MAX + SL_WORDS_MAX) * sizeof(__u64) <=
 		       SL_TABLE_SLACK,
 	       "a vector is within the slack");

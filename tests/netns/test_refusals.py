@@ -37,8 +37,11 @@ BAD_INPUT = [
      "10.0.0.0/8\n# fine\n2001:db8::/129\n", ["set.txt:3:", "2001:db8::/129"]),
     ("a set file that is not there", 'interface box0\nset s { file "gone.txt" }\n', None,
      ["gone.txt", "No such file"]),
-    ("a part without effect yet: redirect fib", "interface box0\nrule a redirect fib ip\n", None,
-     ["sluice.conf:2:", "redirect fib"]),
+    ("a part without effect yet: metrics", "interface box0\nmetrics { }\n", None,
+     ["sluice.conf:2:", "metrics"]),
+    ("route to a forwarder with wires",
+     "interface box0, box1\nforwarder { wire box0 box1 }\nrule a route\n", None,
+     ["sluice.conf:3:", "route", "wires"]),
     ("three rules where two may be", "interface box0\nlimits { rules 2 }\n" + "".join(
         "rule r%d drop tcp to any port %d\n" % (n, n + 1) for n in range(3)), None,
      ["sluice.conf:5:", "3 rules", "the limit is 2", "r2"]),

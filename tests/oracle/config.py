@@ -61,6 +61,7 @@ class Rule:
     verdict: str
     device: str = None
     fallback: str = "pass"
+    fib: bool = False  # redirect, forward: where the kernel's tables say
     on: str = None
     family: int = None       # from the protocol's word
     protocol: int = None
@@ -213,13 +214,15 @@ def parse_limit(words):
 
 
 def parse_verdict(words, rule):
-    rule.verdict = words.accept("pass", "drop", "bounce", "redirect", "forward", *GOES_ON)
+    rule.verdict = words.accept("pass", "drop", "bounce", "redirect", "forward", "route", *GOES_ON)
     if rule.verdict == "redirect":
-        if words.accept("fib"):
-            raise ConfigError("redirect fib is not in the oracle")
-        rule.device = str(words.next())
-    elif rule.verdict == "forward" and words.accept("fallback"):
-        rule.fallback = words.accept("pass", "drop")
+        rule.fib = words.accept("fib") is not None
+        rule.device = None if rule.fib else str(words.next())
+    elif rule.verdict in ("forward", "route"):
+        rule.fib = rule.verdict == "route"
+        rule.verdict = "forward"
+        if words.accept("fallback"):
+            rule.fallback = words.accept("pass", "drop")
     elif rule.verdict == "limit":
         parse_limit(words)
     elif rule.verdict == "log" and words.accept("sample"):

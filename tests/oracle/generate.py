@@ -156,7 +156,8 @@ class Generator:
             return rng.choice(GOES_ON)
         return rng.choice((
             "pass", "pass", "drop", "drop", "drop", "bounce", "redirect " + self._word(self.other),
-            "forward", "forward fallback pass", "forward fallback drop"))
+            "forward", "forward fallback pass", "forward fallback drop", "redirect fib", "route",
+            "route fallback drop"))
 
     def _side(self, word, intent, families):
         """`from ...` or `to ...` with its ports; the intent is told of both."""

@@ -241,7 +241,9 @@ def counting(config, frame, interface):
 
 
 def verdict(rule, sockets=False, devices=None):
-    """The answer of a rule that decides; the arguments as for judge()."""
+    """The answer of a rule that decides; the arguments as for judge(). [15]"""
+    if rule.fib:  # by the kernel's tables, which say of no packet of the oracle where it goes
+        return "pass", rule.name, "to_kernel"
     if rule.verdict == "forward" and not sockets:
         return rule.fallback, rule.name, "no_socket"
     if rule.verdict == "redirect" and devices is not None and rule.device not in devices:

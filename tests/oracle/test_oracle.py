@@ -295,6 +295,8 @@ def test_verdicts(tap):
         rule f forward udp
         rule r redirect "fib" icmp
         rule b bounce ip6
+        rule k redirect fib sctp
+        rule l route fallback drop proto 47
         set s { 10.0.0.0/8; 192.168.0.0/16
             fc00::/7,
         }
@@ -311,6 +313,9 @@ def test_verdicts(tap):
     tap.equal(oracle.judge(conf, icmp, "eth1"), ("redirect", "r", "rule"), "redirect")
     tap.equal(oracle.judge(conf, icmp, "eth1", devices=["eth2"]), ("drop", "r", "no_device"),
               "redirect to a device that is gone")
+    for number, name, what in ((132, "k", "redirect fib"), (47, "l", "route")):
+        tap.equal(oracle.judge(conf, udp[:23] + bytes([number]) + udp[24:], "eth1", sockets=True),
+                  ("pass", name, "to_kernel"), what)
     tap.equal(oracle.judge(conf, frame("ICMPv6"), "eth1"), ("bounce", "b", "rule"), "bounce")
     tap.equal(oracle.judge(conf, arp, "eth1"), ("drop", None, "default"), "default")
     tap.equal(oracle.judge(conf, frame("three tags"), "eth1"), ("drop", None, "vlan_bound"),
@@ -345,8 +350,8 @@ def test_order(tap):
 
 
 def test_refusals(tap):
-    for text in ("rule r drop ttl 4", "rule r route", "metrics { ports 1 }",
-                 "rule r redirect fib", "rule r drop from any to any extra", "set s { 1.2.3 }"):
+    for text in ("rule r drop ttl 4", "metrics { ports 1 }",
+                 "rule r redirect", "rule r drop from any to any extra", "set s { 1.2.3 }"):
         with tap.case("not understood: " + text):
             try:
                 language.parse(text)

@@ -331,11 +331,8 @@ static const struct {
 	unsigned column;
 } ineffective[] = {
 	{ "set s mac live { }", "mac live", 11 },
-	{ "rule r route", "route", 8 },
-	{ "rule r redirect fib", "redirect fib", 8 },
 	{ "metrics { }", "metrics", 1 },
 	{ "interface a { count source-port }", "count source-port", 15 },
-	{ "forwarder { route }", "route", 13 },
 	{ "interface a, b\nforwarder { wire a b; poll adaptive }", "adaptive",
 	  28 },
 	{ "interface a, b\nforwarder { wire a b; poll busy budget 1 }",
@@ -344,8 +341,17 @@ static const struct {
 	  33 },
 	{ "interface a, b\nforwarder { wire a b; poll busy timeout 1us }",
 	  "timeout", 33 },
-	{ "interface a, b\nrule r forward\nforwarder { wire a b; mirror x rule r }",
-	  "mirror: rule", 32 },
+	{ "interface a, b\nforwarder { wire a b }\nrule r route",
+	  "route: the forwarder has wires", 8 },
+	{ "interface a\nforwarder { route }\nrule r forward fallback drop",
+	  "forward: `forwarder { route }`", 8 },
+	{ "interface a { attach shared }\nrule q redirect fib\nrule r route",
+	  "route: not with `attach shared`", 8 },
+	{ "interface a, b\nrule r drop\nforwarder { wire a b; mirror x rule r }",
+	  "mirror: rule \"r\": no packet", 32 },
+	{ "interface a, b { attach shared }\nrule r forward\n"
+	  "forwarder { wire a b; mirror x rule r }",
+	  "mirror: rule \"r\": with `attach shared`", 32 },
 };
 
 static void effective(void **state)

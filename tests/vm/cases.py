@@ -77,7 +77,8 @@ NOTES = (
 AWAY = (
     "redirect box1 udp to any port 123", "bounce udp to any port 7",
     "forward fallback drop tcp to any port 9000", "forward tcp to any port 9001",
-    "forward fallback pass udp from 192.0.2.0/29")
+    "forward fallback pass udp from 192.0.2.0/29", "redirect fib tcp to any port 9003",
+    "route fallback drop udp to any port 9003", "route ip6 to 2001:db8::5")
 ALL = (NOTES[:3] + LIMIT[:5] + LIVE[:1] + AWAY[:2] + FIELDS[:8]
        + ("log sample 3 from @lsrc", "count to @ldst") + AWAY[2:] + LIVE[1:4] + FIELDS[8:]
        + NOTES[3:8] + ("drop sctp", "drop tcp to @ldst flags rst/rst expires 1h"))
