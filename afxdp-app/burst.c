@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "port.h"
+#include "sluice/meta.h"
 #include "umem.h"
 
 #define ROOM_BYTES (SL_FRAME_BYTES - SL_BURST_HEADROOM)
@@ -16,6 +17,26 @@ void sl_fwd_burst_stage(const struct sl_fwd_burst *burst, struct sl_umem *umem)
 		n += sl_umem_try(umem, burst->buf[i].addr, SL_FRAME_RX,
 				 SL_FRAME_STAGE);
 	sl_umem_moved(umem, SL_FRAME_RX, SL_FRAME_STAGE, n);
+}
+
+void sl_fwd_burst_learn(struct sl_fwd_burst *burst)
+{
+	for (uint32_t i = 0; i < burst->n; i++) {
+		struct sl_fwd_packet *packet = &burst->packet[i];
+		uint8_t *at = packet->data - sizeof(struct sl_meta);
+		struct sl_meta meta;
+
+		/* The bytes in front of it may be another frame's. */
+		if (burst->buf[packet->first].addr % SL_FRAME_BYTES <
+		    sizeof(meta))
+			continue;
+		memcpy(&meta, at, sizeof(meta));
+		if (meta.magic != SL_META_MAGIC)
+			continue;
+		memset(at, 0, sizeof(meta.magic));
+		packet->rule = meta.slot;
+		packet->flags = meta.flags;
+	}
 }
 
 void sl_fwd_burst_drop(const struct sl_fwd_burst *burst, struct sl_umem *umem)
@@ -32,22 +53,21 @@ void sl_fwd_burst_drop(const struct sl_fwd_burst *burst, struct sl_umem *umem)
 	}
 }
 
-bool sl_fwd_burst_put(struct sl_fwd_burst *burst, struct sl_fwd_port *in,
-		      const void *bytes, uint32_t len)
+bool sl_fwd_burst_put(struct sl_fwd_burst *burst, const void *bytes,
+		      uint32_t len)
 {
 	uint32_t n_bufs = (len + ROOM_BYTES - 1) / ROOM_BYTES;
 	struct sl_fwd_packet *packet = &burst->packet[burst->n];
-	struct sl_umem *umem = in->umem;
+	struct sl_umem *umem = burst->in->umem;
 
 	if (burst->n == SL_BURST || n_bufs > SL_BURST - burst->n_bufs ||
 	    n_bufs > umem->count[SL_FRAME_FREE])
 		return false;
-	*packet = (struct sl_fwd_packet){ .in = in,
-					  .out = in->peer,
+	*packet = (struct sl_fwd_packet){ .out = burst->in->peer,
 					  .len = len,
 					  .rule = SL_FWD_RULE_NONE,
-					  .first = (uint16_t)burst->n_bufs,
-					  .n_bufs = (uint16_t)n_bufs };
+					  .first = (uint8_t)burst->n_bufs,
+					  .n_bufs = (uint8_t)n_bufs };
 	for (uint32_t done = 0; done < len;) {
 		struct xdp_desc *desc = &burst->buf[burst->n_bufs++];
 		uint32_t part = len - done < ROOM_BYTES ? len - done :
@@ -64,7 +84,7 @@ bool sl_fwd_burst_put(struct sl_fwd_burst *burst, struct sl_fwd_port *in,
 			desc->options = XDP_PKT_CONTD;
 	}
 	packet->data = sl_umem_data(umem, burst->buf[packet->first].addr);
-	packet->head_bytes = burst->buf[packet->first].len;
+	packet->head_bytes = (uint16_t)burst->buf[packet->first].len;
 	burst->bytes += len;
 	burst->n++;
 	return true;

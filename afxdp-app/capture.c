@@ -64,9 +64,11 @@ struct capture {
 
 /*
  * Not one that another user has made, or linked, at this path: /var/tmp and the like. It
- * is emptied only when it is known to be ours. Non-blocking, for a FIFO.
+ * is emptied when the first block is written, not here: until then the start may fail, for one
+ * because another forwarder has the queues, and writes to this very file. Non-blocking, for a
+ * FIFO.
  */
-static int file_open(const char *path, bool *fifo)
+static int file_open(const char *path, bool resume, bool *fifo)
 {
 	int fd = open(path,
 		      O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
@@ -82,7 +84,8 @@ static int file_open(const char *path, bool *fifo)
 		 (!S_ISFIFO(status.st_mode) &&
 		  (!S_ISREG(status.st_mode) || status.st_nlink != 1)))
 		err = -EPERM;
-	else if (S_ISREG(status.st_mode) && ftruncate(fd, 0))
+	else if (S_ISREG(status.st_mode) && resume &&
+		 lseek(fd, 0, SEEK_END) < 0)
 		err = -errno;
 	if (err) {
 		close(fd);
@@ -114,13 +117,16 @@ static int capture_file(struct sl_fwd_stage *stage, const struct sl_fwd *fwd,
 
 	if (!path)
 		return -ENOMEM;
-	capture->fd = file_open(path, &capture->fifo);
+	capture->fd = file_open(path, fwd->restarted, &capture->fifo);
 	free(path);
 	if (capture->fd < 0) {
 		sl_fwd_say_error(sl_fwd_stage_name(stage, name), "open",
 				 capture->fd, file_remedy(capture->fd));
 		return capture->fd;
 	}
+	/* Behind what an earlier data plane wrote, as another section. */
+	if (!capture->fifo)
+		capture->end = lseek(capture->fd, 0, SEEK_CUR);
 	return 0;
 }
 
@@ -201,9 +207,9 @@ static void capture_process(struct sl_fwd_step *step,
 		*record = (struct record){
 			.time_ns = (uint64_t)now.tv_sec * 1000000000ull +
 				   (uint64_t)now.tv_nsec,
-			.in = packet->in->iface,
+			.in = batch->burst->in->iface,
 			.out = packet->out->iface,
-			.in_queue = packet->in->queue,
+			.in_queue = batch->burst->in->queue,
 			.out_queue = packet->out->queue,
 		};
 	}
@@ -213,8 +219,12 @@ static void capture_process(struct sl_fwd_step *step,
 
 static int block_begin(struct capture *capture)
 {
-	int err = sl_pcapng_section(capture->blocks);
+	int err;
 
+	/* Nothing of an earlier data plane's, and all of an earlier forwarder's. */
+	if (!capture->fifo && ftruncate(capture->fd, capture->end))
+		return -errno;
+	err = sl_pcapng_section(capture->blocks);
 	for (uint32_t i = 0; i < capture->n_ifaces && !err; i++)
 		err = sl_pcapng_interface(capture->blocks,
 					  capture->ifaces[i].name, 0);

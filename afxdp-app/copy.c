@@ -38,7 +38,7 @@ void *sl_fwd_copy_packet(struct sl_fwd_step *step, struct sl_spool *spool,
 		sl_count_add(&step->lost, 1);
 		return NULL;
 	}
-	sl_fwd_burst_vector(burst, packet, packet->in->umem, buffers);
+	sl_fwd_burst_vector(burst, packet, burst->in->umem, buffers);
 	for (uint32_t i = 0; i < packet->n_bufs; i++) {
 		memcpy(record + used, buffers[i].iov_base, buffers[i].iov_len);
 		used += buffers[i].iov_len;

@@ -9,14 +9,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "privileges.h"
-
 /* Gathers a few packets a wakeup at 10 kpps; adds as much to a mirror's latency. */
 #define NAP_NS 1000000l
 /* Only for the case that a wakeup was lost; none is known. */
 #define SLEEP_MS 1000
 /* How long an operator waits for a stop: as long as for the workers' drain. */
 #define END_NS 1000000000ull
+/* One carry after that: 100 ms for a device, a disk's stall. Who takes longer may take for ever. */
+#define STUCK_NS 1000000000ull
+/* How often it is looked whether the thread has ended. */
+#define JOIN_NS 1000000l
 
 static uint64_t clock_ns(void)
 {
@@ -113,8 +115,6 @@ static void *courier_thread(void *context)
 {
 	struct sl_courier *courier = context;
 
-	/* Cannot fail: what is given up was held. */
-	sl_fwd_privileges_none();
 	while (!sl_courier_late(courier)) {
 		/* Looked at first: what was handed over before a stop is then seen below. */
 		bool last = stopping(courier), some = false;
@@ -141,6 +141,20 @@ int sl_courier_start(struct sl_courier *courier)
 	return -err;
 }
 
+/*
+ * False: it has not ended in time. No signal reaches a thread that waits for a file system, and
+ * the forwarder has frames to account for and sockets to close meanwhile.
+ */
+static bool thread_join(const struct sl_courier *courier)
+{
+	while (pthread_tryjoin_np(courier->thread, NULL)) {
+		if (clock_ns() >= courier->end_ns + STUCK_NS)
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = JOIN_NS }, NULL);
+	}
+	return true;
+}
+
 void sl_courier_stop(struct sl_courier *courier)
 {
 	if (!courier->started)
@@ -148,6 +162,6 @@ void sl_courier_stop(struct sl_courier *courier)
 	courier->end_ns = clock_ns() + END_NS;
 	__atomic_store_n(&courier->stop, true, __ATOMIC_RELEASE);
 	eventfd_write(courier->wake_fd, 1);
-	pthread_join(courier->thread, NULL);
+	courier->stuck = !thread_join(courier);
 	courier->started = false;
 }

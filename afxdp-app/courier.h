@@ -29,6 +29,7 @@ struct sl_courier {
 	bool asleep; /* atomic */
 	bool stop;   /* atomic */
 	bool started;
+	bool stuck; /* the thread could not be ended, and uses all of this still */
 	uint64_t end_ns; /* set before `stop`: until when it may carry on */
 	/*
 	 * Takes some records, carries them and releases them; false if there were none. Runs in
@@ -49,7 +50,8 @@ int sl_courier_start(struct sl_courier *courier);
 
 /*
  * After the producers ended: carries what is in the spools for up to a second and ends the
- * thread. What is in them then was not carried.
+ * thread. What is in them then was not carried. Sets `stuck` where `carry` does not return for a
+ * second more, as from a disk that hangs: nothing of it, and of the context, may be freed then.
  */
 void sl_courier_stop(struct sl_courier *courier);
 

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/filter.h"
+#include "lib/observe.h"
 #include "lib/shared.h"
 
 #define XSKMAP_NAME "xsks_map"
@@ -34,8 +36,9 @@ int sl_fwd_filter_program(int ifindex, uint32_t *program_id)
 	return 0;
 }
 
-/* The descriptor of map `id` if it is the XSKMAP; else -errno. */
-static int xskmap_open(uint32_t id, uint32_t *entries)
+/* The descriptor of map `id` if it is of this type and name; else -errno. */
+static int map_open(uint32_t id, enum bpf_map_type type, const char *name,
+		    uint32_t *entries)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t length = sizeof(info);
@@ -45,8 +48,7 @@ static int xskmap_open(uint32_t id, uint32_t *entries)
 	if (fd < 0)
 		return -errno;
 	err = bpf_obj_get_info_by_fd(fd, &info, &length) ? -errno : 0;
-	if (!err && (info.type != BPF_MAP_TYPE_XSKMAP ||
-		     strcmp(info.name, XSKMAP_NAME)))
+	if (!err && (info.type != type || strcmp(info.name, name)))
 		err = -ENOKEY;
 	if (err) {
 		close(fd);
@@ -73,25 +75,38 @@ static int program_maps(uint32_t program_id, uint32_t *ids, uint32_t *n)
 	return err;
 }
 
-/* The XSKMAP among the maps of a program: 0 and filter->map_* are set, or -errno. */
-static int xskmap_find(uint32_t program_id, struct sl_fwd_filter *filter)
+/* The first of that type and name among the maps of a program, or -ENOKEY, or another -errno. */
+static int map_find(const uint32_t *ids, uint32_t n, enum bpf_map_type type,
+		    const char *name, uint32_t *id, uint32_t *entries)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		int fd = map_open(ids[i], type, name, entries);
+
+		if (fd != -ENOKEY) {
+			*id = ids[i];
+			return fd;
+		}
+	}
+	return -ENOKEY;
+}
+
+/* The maps of a program that we use: 0 and those of *filter are set, or -errno. */
+static int maps_find(uint32_t program_id, struct sl_fwd_filter *filter)
 {
 	uint32_t ids[PROGRAM_MAPS_MAX] = { 0 };
-	uint32_t n = PROGRAM_MAPS_MAX;
+	uint32_t n = PROGRAM_MAPS_MAX, id, entries;
 	int err = program_maps(program_id, ids, &n);
 
-	for (uint32_t i = 0; !err && i < n; i++) {
-		int fd = xskmap_open(ids[i], &filter->map_entries);
-
-		if (fd >= 0) {
-			filter->map_id = ids[i];
-			filter->map_fd = fd;
-			return 0;
-		}
-		if (fd != -ENOKEY)
-			err = fd;
-	}
-	return err ? err : -ENOKEY;
+	if (err)
+		return err;
+	filter->map_fd = map_find(ids, n, BPF_MAP_TYPE_XSKMAP, XSKMAP_NAME,
+				  &filter->map_id, &filter->map_entries);
+	if (filter->map_fd < 0)
+		return filter->map_fd;
+	filter->totals_fd = map_find(ids, n, BPF_MAP_TYPE_PERCPU_ARRAY,
+				     sl_filter_map_name(SL_MAP_TOTALS), &id,
+				     &entries);
+	return 0;
 }
 
 /* -ENOENT with a program_id: the program, or a map of it, went meanwhile. */
@@ -104,10 +119,10 @@ static int filter_try(int ifindex, struct sl_fwd_filter *filter)
 		return err;
 	if (!filter->program_id)
 		return -ENOENT;
-	err = xskmap_find(filter->program_id, filter);
+	err = maps_find(filter->program_id, filter);
 	/* It may be libxdp's dispatcher, with the filter behind it. */
 	if (err == -ENOKEY && !sl_shared_find(ifindex, &inner_id))
-		err = xskmap_find(inner_id, filter);
+		err = maps_find(inner_id, filter);
 	return err;
 }
 
@@ -117,7 +132,7 @@ int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter)
 	int err, tries = 0;
 
 	do {
-		new = (struct sl_fwd_filter){ .map_fd = -1 };
+		new = (struct sl_fwd_filter){ .map_fd = -1, .totals_fd = -1 };
 		err = filter_try(ifindex, &new);
 	} while (err == -ENOENT && new.program_id && ++tries < OPEN_TRIES);
 	if (!err)
@@ -131,8 +146,25 @@ void sl_fwd_filter_close(struct sl_fwd_filter *filter)
 {
 	if (filter->map_fd >= 0)
 		close(filter->map_fd);
+	if (filter->totals_fd >= 0)
+		close(filter->totals_fd);
 	filter->map_fd = -1;
+	filter->totals_fd = -1;
 	filter->map_id = 0;
+}
+
+uint64_t sl_fwd_filter_forwarded(const struct sl_fwd_filter *filter)
+{
+	struct sl_totals totals;
+	uint64_t sum = 0;
+
+	if (filter->totals_fd < 0 || sl_totals_read(filter->totals_fd, &totals))
+		return 0;
+	for (int r = 0; r < SL_REASON_COUNT; r++)
+		sum += sl_totals_get(&totals, (enum sl_reason)r,
+				     SL_VERDICT_FORWARD)
+			       ->packets;
+	return sum;
 }
 
 int sl_fwd_filter_insert(const struct sl_fwd_filter *filter, uint32_t queue,

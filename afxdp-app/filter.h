@@ -14,6 +14,7 @@ struct sl_fwd_filter {
 	uint32_t map_id;
 	uint32_t map_entries; /* RX queues that it covers */
 	int map_fd;	      /* owned; -1: none */
+	int totals_fd; /* owned: what it has counted; -1: a program of another's */
 };
 
 /*
@@ -23,11 +24,15 @@ struct sl_fwd_filter {
 int sl_fwd_filter_program(int ifindex, uint32_t *program_id);
 
 /*
- * Opens the filter's map, whatever reload is under way meanwhile. -ENOENT: no program is attached; -ENOKEY: one is, but it has no
- * XSKMAP named xsks_map (filter->program_id is set, to name it); other -errno.
+ * Opens the filter's maps, whatever reload is under way meanwhile. -ENOENT: no program is
+ * attached; -ENOKEY: one is, but it has no XSKMAP named xsks_map (filter->program_id is set, to
+ * name it); other -errno.
  */
 int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter);
 void sl_fwd_filter_close(struct sl_fwd_filter *filter);
+
+/* How many packets it has directed to sockets; 0 where that is not known. Needs no capability. */
+uint64_t sl_fwd_filter_forwarded(const struct sl_fwd_filter *filter);
 
 /* Directs the packets of an RX queue to the socket. 0 or -errno. */
 int sl_fwd_filter_insert(const struct sl_fwd_filter *filter, uint32_t queue,

@@ -1,16 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/*
- * Order of the start, and why:
- *
- *   1. interfaces, filters and queue counts: nothing is held yet when these are wrong
- *   2. UMEM and sockets of each worker, fill rings filled
- *   3. sockets into the XSKMAPs: only now packets arrive, and there is room for them
- *   4. privileges reduced, then the workers started, so that they inherit the reduced set
- *
- * The end is the same backwards: the XSKMAPs forget the sockets (the rules' fallback takes
- * over), NAPI polls that still saw them end, what is on the rings is forwarded, the frames are
- * counted, the sockets closed.
- */
 #include "forwarder.h"
 
 #include <errno.h>
@@ -22,7 +10,7 @@
 
 #include "lib/config.h"
 #include "say.h"
-#include "privileges.h"
+#include "rules.h"
 #include "sockets.h"
 #include "watch.h"
 
@@ -49,7 +37,7 @@ const char *sl_fwd_end_name(const struct sl_fwd *fwd,
 
 static int filter_open(struct sl_fwd_iface *iface)
 {
-	struct sl_fwd_filter filter = { .map_fd = -1 };
+	struct sl_fwd_filter filter = { .map_fd = -1, .totals_fd = -1 };
 	int err = sl_fwd_filter_open(iface->ifindex, &filter);
 
 	if (err)
@@ -89,6 +77,8 @@ static int iface_open(struct sl_fwd *fwd, const char *name)
 					-E2BIG);
 		return -E2BIG;
 	}
+	if (fwd->config->route)
+		return 0; /* packets that it routes are addressed to it */
 	err = sl_fwd_iface_promiscuous(iface);
 	if (err)
 		sl_fwd_say_error(name, "receive what is for other MACs", err,
@@ -99,11 +89,15 @@ static int iface_open(struct sl_fwd *fwd, const char *name)
 
 static int ifaces_open(struct sl_fwd *fwd)
 {
+	size_t routed = fwd->config->route ? fwd->n_interfaces : 0;
 	int err = 0;
 
-	fwd->ifaces = calloc(2 * fwd->config->n_wires, sizeof(*fwd->ifaces));
+	fwd->ifaces =
+		calloc(2 * fwd->config->n_wires + routed, sizeof(*fwd->ifaces));
 	if (!fwd->ifaces)
 		return memory_say("interfaces");
+	for (size_t i = 0; i < routed && !err; i++)
+		err = iface_open(fwd, fwd->interfaces[i].name);
 	for (size_t w = 0; w < fwd->config->n_wires && !err; w++) {
 		err = iface_open(fwd, fwd->config->wires[w].a);
 		if (!err)
@@ -144,14 +138,14 @@ static int cpus_list(const struct sl_forwarder *config, int *list, int max)
 	return n;
 }
 
-static int plan_make(struct sl_fwd *fwd, uint32_t cpus)
+static int plan_wires(struct sl_fwd *fwd, uint32_t cpus)
 {
 	uint32_t n = fwd->n_ifaces / 2;
 	struct sl_fwd_plan_wire *wires = calloc(n, sizeof(*wires));
 	int err;
 
 	if (!wires)
-		return memory_say("plan");
+		return -ENOMEM;
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
 		wires[i / 2].rx[i % 2] = fwd->ifaces[i].rx_queues;
 		wires[i / 2].tx[i % 2] = fwd->ifaces[i].tx_queues;
@@ -159,6 +153,32 @@ static int plan_make(struct sl_fwd *fwd, uint32_t cpus)
 	err = sl_fwd_plan_init(&fwd->plan, wires, n, fwd->config->workers,
 			       cpus);
 	free(wires);
+	return err;
+}
+
+static int plan_mesh(struct sl_fwd *fwd, uint32_t cpus)
+{
+	struct sl_fwd_plan_iface *ifaces =
+		calloc(fwd->n_ifaces, sizeof(*ifaces));
+	int err;
+
+	if (!ifaces)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
+		ifaces[i].rx = fwd->ifaces[i].rx_queues;
+		ifaces[i].tx = fwd->ifaces[i].tx_queues;
+	}
+	err = sl_fwd_plan_mesh(&fwd->plan, ifaces, fwd->n_ifaces,
+			       fwd->config->workers, cpus);
+	free(ifaces);
+	return err;
+}
+
+static int plan_make(struct sl_fwd *fwd, uint32_t cpus)
+{
+	int err = fwd->config->route ? plan_mesh(fwd, cpus) :
+				       plan_wires(fwd, cpus);
+
 	if (err)
 		return memory_say("plan");
 	if (fwd->config->workers > fwd->plan.workers)
@@ -176,12 +196,9 @@ static int worker_alloc(struct sl_fwd *fwd, uint32_t w)
 
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
 		n += fwd->plan.ends[e].worker == w;
-	err = sl_fwd_worker_init(worker, n);
-	if (err) {
-		sl_fwd_say_error("UMEM", "reserve memory", err,
-				 "fewer workers or queues");
-		return err;
-	}
+	err = sl_fwd_worker_alloc(worker, n);
+	if (err)
+		return memory_say("worker");
 	n = 0;
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		const struct sl_fwd_plan_end *end = &fwd->plan.ends[e];
@@ -259,38 +276,103 @@ static void port_prepare(struct sl_fwd *fwd, struct sl_fwd_port *port)
 			"start it with CAP_NET_ADMIN; spinning without it");
 }
 
-static void start_say(const struct sl_fwd *fwd)
+void sl_fwd_start_say(const struct sl_fwd *fwd)
 {
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		const struct sl_fwd_port *port = fwd->end_port[e];
+		char from[SL_FWD_END_NAME], to[SL_FWD_END_NAME];
 
-		sl_fwd_say(
-			"%s queue %u -> %s queue %u: %s%s, worker %u on CPU %d",
-			fwd->ifaces[port->iface].name, port->queue,
-			fwd->ifaces[port->peer->iface].name, port->peer->queue,
-			port->xsk.zerocopy ? "zero-copy" : "copy mode",
-			port->xsk.multi_buffer ? ", multi-buffer" : "",
-			fwd->plan.ends[e].worker,
-			fwd->workers[fwd->plan.ends[e].worker].cpu);
+		sl_fwd_say("%s -> %s: %s%s, worker %u on CPU %d",
+			   sl_fwd_end_name(fwd, port, from),
+			   port->route ? "route" :
+					 sl_fwd_end_name(fwd, port->peer, to),
+			   port->xsk.zerocopy ? "zero-copy" : "copy mode",
+			   port->xsk.multi_buffer ? ", multi-buffer" : "",
+			   fwd->plan.ends[e].worker,
+			   fwd->workers[fwd->plan.ends[e].worker].cpu);
 	}
 }
 
-static int workers_start(struct sl_fwd *fwd)
+int sl_fwd_prepare(struct sl_fwd *fwd, const struct sl_forwarder *config)
 {
-	int err = sl_fwd_privileges_reduce();
+	int err;
+
+	fwd->config = config;
+	err = ifaces_open(fwd);
+	if (!err)
+		err = workers_alloc(fwd);
+	if (!err && sl_fwd_routes_open(fwd))
+		err = memory_say("routes");
+	if (!err && sl_fwd_rules_open(fwd))
+		err = memory_say("rules");
+	if (!err)
+		sl_fwd_watch_links(fwd);
+	return err;
+}
+
+static int worker_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
+{
+	int err = sl_fwd_worker_frames(worker);
 
 	if (err) {
-		sl_fwd_say_error("privileges", "give up capabilities", err,
-				 NULL);
+		sl_fwd_say_error("UMEM", "reserve memory", err,
+				 "fewer workers or queues");
 		return err;
 	}
-	err = sl_fwd_stages_start(&fwd->stages);
-	if (err)
-		return err;
-	for (uint32_t w = 0; w < fwd->n_workers; w++) {
-		err = sl_fwd_worker_start(&fwd->workers[w]);
+	return sl_fwd_sockets_open(fwd, worker);
+}
+
+int sl_fwd_open(struct sl_fwd *fwd)
+{
+	/* Advisory: CAP_IPC_LOCK makes it needless, and without privilege it fails. */
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	int err = 0;
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	for (uint32_t w = 0; w < fwd->n_workers && !err; w++)
+		err = worker_open(fwd, &fwd->workers[w]);
+	for (uint32_t e = 0; e < fwd->plan.n_ends && !err; e++)
+		port_prepare(fwd, fwd->end_port[e]);
+	return err;
+}
+
+bool sl_fwd_alike(const struct sl_fwd *a, const struct sl_fwd *b)
+{
+	if (a->config->route != b->config->route ||
+	    a->n_ifaces != b->n_ifaces || a->plan.n_ends != b->plan.n_ends ||
+	    a->n_workers != b->n_workers)
+		return false;
+	for (uint32_t i = 0; i < a->n_ifaces; i++)
+		if (a->ifaces[i].ifindex != b->ifaces[i].ifindex)
+			return false;
+	for (uint32_t e = 0; e < a->plan.n_ends; e++) {
+		const struct sl_fwd_plan_end *x = &a->plan.ends[e];
+		const struct sl_fwd_plan_end *y = &b->plan.ends[e];
+
+		if (x->wire != y->wire || x->side != y->side ||
+		    x->queue != y->queue || x->worker != y->worker ||
+		    x->receives != y->receives)
+			return false;
+	}
+	return true;
+}
+
+void sl_fwd_forget(struct sl_fwd *fwd)
+{
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
+		sl_xsk_forget(&fwd->end_port[e]->xsk);
+	for (uint32_t w = 0; w < fwd->n_workers; w++)
+		sl_umem_forget(&fwd->workers[w].umem);
+}
+
+int sl_fwd_insert(const struct sl_fwd *fwd)
+{
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
+		int err = sl_fwd_watch_insert(fwd, i, &fwd->ifaces[i].filter);
+
 		if (err) {
-			sl_fwd_say_error("worker", "start the thread", err,
+			sl_fwd_say_error(fwd->ifaces[i].name,
+					 "put the sockets into xsks_map", err,
 					 NULL);
 			return err;
 		}
@@ -298,129 +380,22 @@ static int workers_start(struct sl_fwd *fwd)
 	return 0;
 }
 
-int sl_fwd_open(struct sl_fwd *fwd, const struct sl_forwarder *config)
+void sl_fwd_remove(const struct sl_fwd *fwd)
 {
-	/* Advisory: CAP_IPC_LOCK makes it needless, and without privilege it fails. */
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	int err;
-
-	setrlimit(RLIMIT_MEMLOCK, &unlimited);
-	fwd->config = config;
-	err = ifaces_open(fwd);
-	if (!err)
-		err = workers_alloc(fwd);
-	if (!err)
-		err = sl_fwd_stages_open(fwd);
-	for (uint32_t w = 0; w < fwd->n_workers && !err; w++)
-		err = sl_fwd_sockets_open(fwd, &fwd->workers[w]);
-	if (err)
-		return err;
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
-		port_prepare(fwd, fwd->end_port[e]);
-	sl_fwd_watch_links(fwd);
-	for (uint32_t i = 0; i < fwd->n_ifaces && !err; i++) {
-		err = sl_fwd_watch_insert(fwd, i, &fwd->ifaces[i].filter);
-		if (err)
-			sl_fwd_say_error(fwd->ifaces[i].name,
-					 "put the sockets into xsks_map", err,
-					 NULL);
-	}
-	if (err)
-		return err;
-	start_say(fwd);
-	sl_fwd_watch_mtu(fwd);
-	if (config->poll == SL_POLL_BUSY)
-		sl_fwd_watch_napi(fwd);
-	return workers_start(fwd);
-}
-
-void sl_fwd_refresh(struct sl_fwd *fwd)
-{
-	if (!fwd->end_port)
-		return; /* the start failed before there was any */
-	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
-		struct sl_fwd_port *port = fwd->end_port[e];
-
-		if (port)
-			port->ops->stats(port);
-	}
-}
-
-/*
- * What a zero-copy driver has taken, for reception or to send, comes back with the end of the
- * socket. So does a frame to send on a port without a link. In copy mode nothing holds a
- * frame for reception outside the rings, and one to send is back once the device has sent it:
- * what is missing there after the drain is not accounted for.
- */
-static bool worker_account(const struct sl_fwd *fwd,
-			   struct sl_fwd_worker *worker)
-{
-	char object[SL_FWD_END_NAME];
-	bool whole = sl_umem_audit(&worker->umem);
-
-	if (!whole)
-		sl_fwd_say(
-			"worker on CPU %d: ledger: %llu frames came back that were not out",
-			worker->cpu,
-			(unsigned long long)worker->umem.violations);
-	for (uint32_t i = 0; i < worker->n_ports; i++) {
-		struct sl_fwd_port *port = &worker->ports[i];
-
-		port->unsent = port->tx_out;
-		if (port->tx_out) {
-			sl_fwd_say(
-				"%s: %u frames were not sent within a second; is the other end "
-				"receiving?",
-				sl_fwd_end_name(fwd, port, object),
-				port->tx_out);
-			whole = whole && (port->xsk.zerocopy || port->down ||
-					  !port->link);
-		}
-		if (!port->fill_out || port->xsk.zerocopy)
-			continue;
-		sl_fwd_say("%s: %u frames of the fill ring are missing",
-			   sl_fwd_end_name(fwd, port, object), port->fill_out);
-		whole = false;
-	}
-	if (worker->umem.count[SL_FRAME_RX] ||
-	    worker->umem.count[SL_FRAME_STAGE])
-		whole = false;
-	return whole;
-}
-
-bool sl_fwd_stop(struct sl_fwd *fwd)
-{
-	bool whole = true;
-
-	for (uint32_t e = 0; fwd->end_port && e < fwd->plan.n_ends; e++)
-		if (fwd->end_port[e] && fwd->plan.ends[e].receives)
+		if (fwd->plan.ends[e].receives)
 			sl_fwd_filter_remove(
 				&fwd->ifaces[fwd->end_port[e]->iface].filter,
 				fwd->end_port[e]->queue);
 	sl_fwd_filter_settle();
-	for (uint32_t w = 0; w < fwd->n_workers; w++)
-		sl_fwd_worker_stop(&fwd->workers[w]);
-	/* Which links are there decides what is waited for, and what is judged. */
-	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
-		sl_fwd_iface_check(&fwd->ifaces[i]);
-	sl_fwd_watch_links(fwd);
-	sl_fwd_workers_drain(fwd->workers, fwd->n_workers);
-	sl_fwd_stages_stop(&fwd->stages);
-	sl_fwd_refresh(fwd);
-	for (uint32_t w = 0; w < fwd->n_workers; w++) {
-		sl_fwd_worker_reclaim(&fwd->workers[w]);
-		whole = worker_account(fwd, &fwd->workers[w]) && whole;
-	}
-	return whole;
 }
 
 void sl_fwd_close(struct sl_fwd *fwd)
 {
-	for (uint32_t w = 0; w < fwd->n_workers; w++) {
-		sl_fwd_worker_stop(&fwd->workers[w]);
+	for (uint32_t w = 0; w < fwd->n_workers; w++)
 		sl_fwd_worker_fini(&fwd->workers[w]);
-	}
-	sl_fwd_stages_close(&fwd->stages);
+	sl_fwd_rules_close(fwd);
+	sl_fwd_routes_close(fwd);
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
 		sl_fwd_iface_close(&fwd->ifaces[i]);
 	sl_fwd_plan_fini(&fwd->plan);

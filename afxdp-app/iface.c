@@ -110,7 +110,7 @@ bool sl_fwd_iface_jumbo(uint32_t mtu)
 
 int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
 {
-	struct sl_fwd_iface new = { .filter = { .map_fd = -1 },
+	struct sl_fwd_iface new = { .filter = { .map_fd = -1, .totals_fd = -1 },
 				    .promisc_fd = -1 };
 
 	if (strlen(name) >= IF_NAMESIZE)
@@ -155,6 +155,21 @@ void sl_fwd_iface_close(struct sl_fwd_iface *iface)
 	if (iface->promisc_fd >= 0)
 		close(iface->promisc_fd);
 	iface->promisc_fd = -1;
+}
+
+void sl_fwd_iface_tally(struct sl_fwd_iface *iface)
+{
+	iface->forwarded = sl_fwd_filter_forwarded(&iface->filter) -
+			   iface->forwarded_before;
+	iface->counted = iface->filter.totals_fd >= 0;
+}
+
+void sl_fwd_iface_tally_from(struct sl_fwd_iface *iface,
+			     const struct sl_fwd_filter *filter)
+{
+	/* Unsigned, and may pass below 0: only differences are used. */
+	iface->forwarded_before =
+		sl_fwd_filter_forwarded(filter) - iface->forwarded;
 }
 
 void sl_fwd_iface_check(struct sl_fwd_iface *iface)

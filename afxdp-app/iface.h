@@ -18,7 +18,14 @@ struct sl_fwd_iface {
 	uint32_t rx_queues, tx_queues; /* in use, as of the start */
 	uint32_t mtu;		       /* the same */
 	struct sl_fwd_filter filter;
-	int promisc_fd; /* owned; -1: none */
+	/*
+	 * Packets that the filter directed to our sockets: what it has counted, less what it
+	 * had before they were there.
+	 */
+	uint64_t forwarded_before;
+	uint64_t forwarded; /* as of sl_fwd_iface_tally() */
+	bool counted;	    /* the filter counts: `forwarded` means something */
+	int promisc_fd;	    /* owned; -1: none */
 	/* As of the last sl_fwd_iface_check(). */
 	bool up; /* administratively up and with a carrier */
 	bool gone; /* was deleted, or moved to another network namespace; for good */
@@ -48,6 +55,13 @@ void sl_fwd_iface_close(struct sl_fwd_iface *iface);
 
 /* Whether packets of the MTU may take more than one frame; both MTUs in bytes, see above. */
 bool sl_fwd_iface_jumbo(uint32_t mtu);
+
+/* Before the sockets get into the filter: `forwarded` stays, and counts on from here. */
+void sl_fwd_iface_tally_from(struct sl_fwd_iface *iface,
+			     const struct sl_fwd_filter *filter);
+
+/* Reads `forwarded`. */
+void sl_fwd_iface_tally(struct sl_fwd_iface *iface);
 
 /* Looks at the interface again. */
 void sl_fwd_iface_check(struct sl_fwd_iface *iface);

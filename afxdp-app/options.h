@@ -9,8 +9,10 @@
 
 struct sl_fwd_options {
 	const char *config; /* points into argv */
+	const char *ctl;    /* likewise: ask one that runs, and that is all */
 	bool json;
 	bool help;
+	bool takeover;	  /* go on with the sockets of one that runs */
 	uint32_t stats_s; /* print statistics that often; 0: at the end only */
 	uint32_t duration_s; /* 0: until a signal */
 };

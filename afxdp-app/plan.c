@@ -9,6 +9,11 @@ static uint32_t min(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+static uint32_t max(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Its RX queues, and the TX queues that the other side's RX queues are sent to. */
 static uint32_t side_ends(const struct sl_fwd_plan_wire *wire, int side)
 {
@@ -77,6 +82,15 @@ static void lanes_number(struct sl_fwd_plan *plan)
 	}
 }
 
+/* To the workers, in turn. */
+static void lanes_deal(struct sl_fwd_plan *plan, uint32_t workers,
+		       uint32_t cpus)
+{
+	plan->workers = min(workers ? workers : cpus, plan->lanes);
+	for (uint32_t e = 0; plan->workers && e < plan->n_ends; e++)
+		plan->ends[e].worker = plan->ends[e].lane % plan->workers;
+}
+
 int sl_fwd_plan_init(struct sl_fwd_plan *plan,
 		     const struct sl_fwd_plan_wire *wires, uint32_t n_wires,
 		     uint32_t workers, uint32_t cpus)
@@ -93,9 +107,38 @@ int sl_fwd_plan_init(struct sl_fwd_plan *plan,
 		wire_ends(&new, &wires[w], w);
 	lanes_join(&new);
 	lanes_number(&new);
-	new.workers = min(workers ? workers : cpus, new.lanes);
-	for (uint32_t e = 0; new.workers &&e < new.n_ends; e++)
-		new.ends[e].worker = new.ends[e].lane % new.workers;
+	lanes_deal(&new, workers, cpus);
+	*plan = new;
+	return 0;
+}
+
+int sl_fwd_plan_mesh(struct sl_fwd_plan *plan,
+		     const struct sl_fwd_plan_iface *ifaces, uint32_t n_ifaces,
+		     uint32_t workers, uint32_t cpus)
+{
+	struct sl_fwd_plan new = { .lanes = n_ifaces ? ifaces[0].tx : 0 };
+	size_t n = 0;
+
+	for (uint32_t i = 1; i < n_ifaces; i++)
+		new.lanes = min(new.lanes, ifaces[i].tx);
+	for (uint32_t i = 0; i < n_ifaces; i++)
+		n += max(ifaces[i].rx, new.lanes);
+	new.ends = calloc(n + 1, sizeof(*new.ends));
+	if (!new.ends)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n_ifaces; i++)
+		for (uint32_t q = 0; q < max(ifaces[i].rx, new.lanes); q++) {
+			new.ends[new.n_ends] = (struct sl_fwd_plan_end){
+				.wire = i / 2,
+				.side = i % 2,
+				.queue = q,
+				.peer = new.n_ends,
+				.lane = q % new.lanes,
+				.receives = q < ifaces[i].rx,
+			};
+			new.n_ends++;
+		}
+	lanes_deal(&new, workers, cpus);
 	*plan = new;
 	return 0;
 }

@@ -33,6 +33,19 @@ struct sl_fwd_plan {
 	uint32_t lanes, workers; /* workers <= lanes, so each has work */
 };
 
+struct sl_fwd_plan_iface {
+	uint32_t rx, tx; /* queues, at least 1 each */
+};
+
+/*
+ * The same for `route`, where a packet may leave by any interface: there are as many lanes as
+ * the interface with the fewest TX queues has, lane l sends by queue l of each, and receives on
+ * its queues l, l + lanes, ... Interface i is side i % 2 of wire i / 2; `peer` is the end itself.
+ */
+int sl_fwd_plan_mesh(struct sl_fwd_plan *plan,
+		     const struct sl_fwd_plan_iface *ifaces, uint32_t n_ifaces,
+		     uint32_t workers, uint32_t cpus);
+
 /* `workers` 0: one a lane, but at most `cpus`. 0 or -ENOMEM; free with sl_fwd_plan_fini(). */
 int sl_fwd_plan_init(struct sl_fwd_plan *plan,
 		     const struct sl_fwd_plan_wire *wires, uint32_t n_wires,

@@ -47,6 +47,7 @@ struct sl_fwd_counters {
 struct sl_fwd_port;
 struct sl_fwd_packet_socket;
 struct sl_fwd_pcap;
+struct sl_fwd_route;
 
 /* 0 or -errno, without waiting. */
 struct sl_fwd_wake {
@@ -61,6 +62,8 @@ struct sl_fwd_wake {
  */
 struct sl_fwd_port_ops {
 	const char *name; /* as statistics print it */
+	/* Whether a round has packets to find here, or NAPI to drive: a look, no call. */
+	bool (*ready)(const struct sl_fwd_port *port);
 	/*
 	 * Adds whole packets to the empty burst; their frames are then in RX, their output is
 	 * the peer, as a wire has it.
@@ -106,7 +109,10 @@ struct sl_fwd_port {
 	struct sl_fwd_packet_socket *socket; /* of the back end packet; owned */
 	struct sl_fwd_pcap *pcap;	     /* of the back end pcap; owned */
 	struct sl_umem *umem;		     /* the worker's */
-	struct sl_fwd_port *peer; /* where packets received here leave */
+	struct sl_fwd_port *
+		peer; /* where packets received here leave; itself with `route` */
+	const struct sl_fwd_route
+		*route; /* who chooses the output; NULL: the wire */
 	const struct sl_fwd_wake *wake;
 	uint32_t fill_out; /* frames in FILL that were given to this port */
 	uint32_t tx_out;   /* frames in TX that were given to this port */

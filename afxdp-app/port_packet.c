@@ -103,7 +103,18 @@ static bool slot_take(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 		bytes = tag_insert(bytes, head);
 		len += TAG_BYTES;
 	}
-	return sl_fwd_burst_put(burst, port, bytes, len);
+	return sl_fwd_burst_put(burst, bytes, len);
+}
+
+static bool slot_full(const struct tpacket2_hdr *head)
+{
+	return __atomic_load_n(&head->tp_status, __ATOMIC_ACQUIRE) &
+	       TP_STATUS_USER;
+}
+
+static bool packet_ready(const struct sl_fwd_port *port)
+{
+	return slot_full(slot(port->socket));
 }
 
 static void packet_rx_burst(struct sl_fwd_port *port,
@@ -115,9 +126,7 @@ static void packet_rx_burst(struct sl_fwd_port *port,
 	for (uint32_t i = 0; i < SL_BURST; i++) {
 		struct tpacket2_hdr *head = slot(socket);
 
-		if (!(__atomic_load_n(&head->tp_status, __ATOMIC_ACQUIRE) &
-		      TP_STATUS_USER) ||
-		    !slot_take(port, burst, head))
+		if (!slot_full(head) || !slot_take(port, burst, head))
 			break;
 		__atomic_store_n(&head->tp_status, TP_STATUS_KERNEL,
 				 __ATOMIC_RELEASE);
@@ -244,6 +253,7 @@ static void packet_close(struct sl_fwd_port *port)
 
 static const struct sl_fwd_port_ops packet_ops = {
 	.name = "packet",
+	.ready = packet_ready,
 	.rx_burst = packet_rx_burst,
 	.tx_burst = packet_tx_burst,
 	.reap = sl_fwd_port_copy_none,

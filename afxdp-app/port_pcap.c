@@ -33,6 +33,11 @@ static bool packet_next(struct sl_fwd_pcap *pcap)
 	return !pcap->ended;
 }
 
+static bool pcap_ready(const struct sl_fwd_port *port)
+{
+	return port->pcap->in && !port->pcap->ended;
+}
+
 static void pcap_rx_burst(struct sl_fwd_port *port, struct sl_fwd_burst *burst)
 {
 	struct sl_fwd_pcap *pcap = port->pcap;
@@ -45,7 +50,7 @@ static void pcap_rx_burst(struct sl_fwd_port *port, struct sl_fwd_burst *burst)
 		if (!len || len < pcap->head->len ||
 		    len > SL_BURST_PACKET_MAX) {
 			sl_fwd_port_copy_drop(port, SL_FWD_DROP_TOO_LONG);
-		} else if (!sl_fwd_burst_put(burst, port, pcap->bytes, len)) {
+		} else if (!sl_fwd_burst_put(burst, pcap->bytes, len)) {
 			pcap->waits = true;
 			break;
 		}
@@ -122,6 +127,7 @@ static void pcap_port_close(struct sl_fwd_port *port)
 
 static const struct sl_fwd_port_ops pcap_ops = {
 	.name = "pcap",
+	.ready = pcap_ready,
 	.rx_burst = pcap_rx_burst,
 	.tx_burst = pcap_tx_burst,
 	.reap = sl_fwd_port_copy_none,

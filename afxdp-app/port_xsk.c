@@ -48,9 +48,12 @@ static inline bool rx_take(struct sl_fwd_port *port, uint64_t addr,
 	if (!sl_umem_move(port->umem, addr, SL_FRAME_FILL, SL_FRAME_RX))
 		return false;
 	port->fill_out--;
-	if (__builtin_expect(len <= room, 1))
+	if (__builtin_expect(len && len <= room, 1))
 		return true;
-	/* It would reach into the next frame, which is another packet's. */
+	/*
+	 * It would reach into the next frame, which is another packet's; or is empty, which a
+	 * TX ring does not take: the frame would not come back (xp_aligned_validate_desc()).
+	 */
 	sl_umem_violate(port->umem);
 	sl_umem_give(port->umem, addr, SL_FRAME_RX);
 	return false;
@@ -93,9 +96,8 @@ static inline void packet_init(struct sl_fwd_packet *packet,
 			       const struct xdp_desc *first)
 {
 	packet->data = sl_umem_data(port->umem, first->addr);
-	packet->in = port;
 	packet->out = port->peer;
-	packet->head_bytes = first->len;
+	packet->head_bytes = (uint16_t)first->len;
 	packet->len = first->len;
 	packet->rule = SL_FWD_RULE_NONE;
 	packet->flags = 0;
@@ -129,8 +131,8 @@ static void rx_packet(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 	}
 	packet_init(packet, port, &burst->buf[first]);
 	packet->len = len;
-	packet->first = (uint16_t)first;
-	packet->n_bufs = (uint16_t)n;
+	packet->first = (uint8_t)first;
+	packet->n_bufs = (uint8_t)n;
 	burst->bytes += len;
 	burst->n++;
 }
@@ -138,7 +140,7 @@ static void rx_packet(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 static inline bool rx_plain(const struct xdp_desc *desc)
 {
 	return !(desc->options & XDP_PKT_CONTD) &&
-	       desc->len <= SL_FRAME_BYTES - desc->addr % SL_FRAME_BYTES;
+	       desc->len - 1 < SL_FRAME_BYTES - desc->addr % SL_FRAME_BYTES;
 }
 
 /*
@@ -167,7 +169,7 @@ static uint32_t rx_singles(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 		buf->len = desc->len;
 		buf->options = 0;
 		packet_init(packet, port, buf);
-		packet->first = (uint16_t)(burst->n_bufs + i);
+		packet->first = (uint8_t)(burst->n_bufs + i);
 		bytes += buf->len;
 	}
 	sl_umem_moved(umem, SL_FRAME_FILL, SL_FRAME_RX, i);
@@ -257,6 +259,16 @@ static void xsk_refill(struct sl_fwd_port *port)
 	port->fill_out += want;
 }
 
+static bool xsk_ready(const struct sl_fwd_port *port)
+{
+	const struct xsk_ring_cons *rx = &port->xsk.rx;
+
+	/* Relaxed: rx_burst acquires what this has only seen. */
+	return __atomic_load_n(rx->producer, __ATOMIC_RELAXED) !=
+		       rx->cached_cons ||
+	       __atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED);
+}
+
 static bool xsk_rx_wake(struct sl_fwd_port *port, uint64_t now_ns)
 {
 	bool starved = xsk_ring_prod__needs_wakeup(&port->xsk.fill) &&
@@ -324,6 +336,7 @@ static void xsk_close(struct sl_fwd_port *port)
 
 const struct sl_fwd_port_ops sl_fwd_port_xsk = {
 	.name = "xsk",
+	.ready = xsk_ready,
 	.rx_burst = xsk_rx_burst,
 	.tx_burst = sl_fwd_xsk_tx_burst,
 	.reap = sl_fwd_xsk_reap,

@@ -3,41 +3,55 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <stddef.h>
 #include <sys/prctl.h>
+
+static const unsigned int kept[] = { CAP_NET_RAW,      CAP_NET_ADMIN,
+				     CAP_IPC_LOCK,     CAP_SYS_ADMIN,
+				     CAP_DAC_OVERRIDE, CAP_SETPCAP };
+#define KEPT (sizeof(kept) / sizeof(kept[0]))
 
 int sl_fwd_privileges_reduce(void)
 {
-	capng_select_t set = CAPNG_SELECT_CAPS;
-	bool admin;
+	bool held[KEPT];
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
 	if (capng_get_caps_process())
 		return -EPERM;
-	admin = capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN);
-	/* The bounding set can be emptied only by who holds CAP_SETPCAP. */
-	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
-		set = CAPNG_SELECT_BOTH;
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (admin && capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_SYS_ADMIN))
-		return -EPERM;
-	return capng_apply(set) ? -EPERM : 0;
+	for (size_t i = 0; i < KEPT; i++)
+		held[i] = capng_have_capability(CAPNG_PERMITTED, kept[i]);
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < KEPT; i++)
+		if (held[i] &&
+		    capng_update(CAPNG_ADD, CAPNG_PERMITTED, kept[i]))
+			return -EPERM;
+	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
 
 int sl_fwd_privileges_raise(bool raise)
 {
 	if (capng_get_caps_process())
 		return -EPERM;
-	if (capng_update(raise ? CAPNG_ADD : CAPNG_DROP, CAPNG_EFFECTIVE,
-			 CAP_SYS_ADMIN))
-		return -EPERM;
+	for (size_t i = 0; i < KEPT; i++)
+		if (capng_have_capability(CAPNG_PERMITTED, kept[i]) &&
+		    capng_update(raise ? CAPNG_ADD : CAPNG_DROP,
+				 CAPNG_EFFECTIVE, kept[i]))
+			return -EPERM;
 	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
 
 int sl_fwd_privileges_none(void)
 {
+	capng_select_t set = CAPNG_SELECT_CAPS;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
 	if (capng_get_caps_process())
 		return -EPERM;
-	capng_clear(CAPNG_SELECT_CAPS);
-	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
+	/* The bounding set can be emptied only by who holds CAP_SETPCAP. */
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		set = CAPNG_SELECT_BOTH;
+	capng_clear(CAPNG_SELECT_BOTH);
+	return capng_apply(set) ? -EPERM : 0;
 }

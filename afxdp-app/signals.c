@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -74,28 +73,19 @@ static void links_read(int fd, struct sl_fwd_events *events)
 {
 	char message[8192];
 
-	events->link = true;
-	for (int i = 0; i < LINK_MESSAGES_MAX; i++)
+	for (int i = 0; i < LINK_MESSAGES_MAX; i++) {
 		if (recv(fd, message, sizeof(message), MSG_DONTWAIT) < 0 &&
 		    errno != ENOBUFS)
 			return;
+		events->link = true;
+	}
 }
 
-int sl_fwd_signals_wait(struct sl_fwd_signals *signals, int timeout_ms,
-			struct sl_fwd_events *events)
+void sl_fwd_signals_read(struct sl_fwd_signals *signals,
+			 struct sl_fwd_events *events)
 {
-	/* poll() passes over a descriptor of -1. */
-	struct pollfd polls[] = {
-		{ .fd = signals->signal_fd, .events = POLLIN },
-		{ .fd = signals->link_fd, .events = POLLIN }
-	};
-
 	memset(events, 0, sizeof(*events));
-	if (poll(polls, 2, timeout_ms) < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (polls[0].revents)
-		signals_read(signals->signal_fd, events);
-	if (polls[1].revents)
+	signals_read(signals->signal_fd, events);
+	if (signals->link_fd >= 0)
 		links_read(signals->link_fd, events);
-	return 0;
 }

@@ -11,7 +11,7 @@ struct sl_fwd_signals {
 	int link_fd; /* rtnetlink, group link; -1 where it cannot be had: the clock is left */
 };
 
-/* What came up during one wait. */
+/* What came up since the last look. */
 struct sl_fwd_events {
 	bool stop;	 /* SIGINT, SIGTERM */
 	bool statistics; /* SIGUSR1 */
@@ -25,8 +25,8 @@ struct sl_fwd_events {
 int sl_fwd_signals_open(struct sl_fwd_signals *signals);
 void sl_fwd_signals_close(struct sl_fwd_signals *signals);
 
-/* Waits at most `timeout_ms` for any of them. 0 or -errno. */
-int sl_fwd_signals_wait(struct sl_fwd_signals *signals, int timeout_ms,
-			struct sl_fwd_events *events);
+/* Reads what came up; waits for nothing. */
+void sl_fwd_signals_read(struct sl_fwd_signals *signals,
+			 struct sl_fwd_events *events);
 
 #endif /* SLUICE_FWD_SIGNALS_H */

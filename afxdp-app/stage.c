@@ -11,6 +11,7 @@
 #include "lib/config.h"
 #include "lib/keyword.h"
 #include "lib/quantity.h"
+#include "rules.h"
 #include "say.h"
 
 static const struct sl_fwd_stage_ops *const kinds[] = {
@@ -66,6 +67,25 @@ static int stage_open(struct sl_fwd *fwd, uint32_t i)
 	return 0;
 }
 
+/* Does one of them ask by which rule a packet came? */
+static bool stages_learn(const struct sl_forwarder *config)
+{
+	for (size_t i = 0; i < config->n_stages; i++)
+		if (config->stages[i].rule ||
+		    config->stages[i].kind == SL_STAGE_USER)
+			return true;
+	return false;
+}
+
+static void stages_rules(struct sl_fwd *fwd)
+{
+	sl_fwd_rules_bind(fwd);
+	/* A filter without names, or another's, has no rule: that is said below. */
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
+		sl_fwd_rules_read(fwd, i, fwd->ifaces[i].filter.program_id);
+	sl_fwd_rules_say(fwd);
+}
+
 int sl_fwd_stages_open(struct sl_fwd *fwd)
 {
 	struct sl_fwd_stages *stages = &fwd->stages;
@@ -92,7 +112,10 @@ int sl_fwd_stages_open(struct sl_fwd *fwd)
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++) {
 		fwd->workers[w].steps = &stages->steps[w * n];
 		fwd->workers[w].n_steps = stages->n;
+		fwd->workers[w].learns |= stages_learn(fwd->config);
 	}
+	if (!err)
+		stages_rules(fwd);
 	return err;
 }
 
@@ -133,20 +156,37 @@ void sl_fwd_stages_watch(struct sl_fwd_stages *stages)
 	}
 }
 
-void sl_fwd_stages_stop(struct sl_fwd_stages *stages)
+static bool stage_stuck(const struct sl_fwd_stage *stage)
 {
+	return stage->courier && stage->courier->stuck;
+}
+
+static void stage_stop(struct sl_fwd_stage *stage)
+{
+	struct sl_courier *courier = stage->courier;
+	char name[SL_FWD_STAGE_NAME];
 	uint32_t bytes;
 
-	for (uint32_t i = 0; i < stages->n; i++) {
-		struct sl_courier *courier = stages->stages[i].courier;
-
-		if (!courier)
-			continue;
-		sl_courier_stop(courier);
-		for (uint32_t w = 0; w < courier->n; w++)
-			while (sl_spool_take(&courier->spools[w], &bytes))
-				sl_count_add(&stages->stages[i].failed, 1);
+	if (!courier || stage_stuck(stage))
+		return;
+	sl_courier_stop(courier);
+	if (courier->stuck) {
+		sl_fwd_say_of(
+			sl_fwd_stage_name(stage, name),
+			"%s: it does not come back and is left behind, with the copies that "
+			"it has; look at the disk or device ('dmesg')",
+			stage->ops->copies);
+		return;
 	}
+	for (uint32_t w = 0; w < courier->n; w++)
+		while (sl_spool_take(&courier->spools[w], &bytes))
+			sl_count_add(&stage->failed, 1);
+}
+
+void sl_fwd_stages_stop(struct sl_fwd_stages *stages)
+{
+	for (uint32_t i = 0; i < stages->n; i++)
+		stage_stop(&stages->stages[i]);
 	sl_fwd_stages_watch(stages);
 }
 
@@ -160,17 +200,23 @@ static void stage_close(struct sl_fwd_stages *stages, uint32_t i)
 		if (step->stage && stage->ops->detach)
 			stage->ops->detach(step);
 	}
-	if (stage->own && stage->ops->close)
+	if (stage->own && stage->ops->close && !stage_stuck(stage))
 		stage->ops->close(stage);
 }
 
 void sl_fwd_stages_close(struct sl_fwd_stages *stages)
 {
+	bool stuck = false;
+
 	sl_fwd_stages_stop(stages);
-	for (uint32_t i = 0; i < stages->n; i++)
+	for (uint32_t i = 0; i < stages->n; i++) {
+		stuck = stuck || stage_stuck(&stages->stages[i]);
 		stage_close(stages, i);
+	}
 	free(stages->steps);
-	free(stages->stages);
+	/* A courier that is stuck counts there when it comes back; the process ends soon. */
+	if (!stuck)
+		free(stages->stages);
 	memset(stages, 0, sizeof(*stages));
 }
 
@@ -185,10 +231,41 @@ static void batch_compact(struct sl_fwd_batch *batch)
 	batch->n = kept;
 }
 
+/* Those that the stage's rule forwarded. */
+static void batch_choose(const struct sl_fwd_stage *stage,
+			 const struct sl_fwd_batch *batch,
+			 struct sl_fwd_batch *chosen)
+{
+	uint32_t slot = __atomic_load_n(&stage->slots[batch->burst->in->iface],
+					__ATOMIC_RELAXED);
+
+	chosen->burst = batch->burst;
+	chosen->now_ns = batch->now_ns;
+	chosen->n = 0;
+	if (slot == SL_FWD_RULE_NONE)
+		return;
+	for (uint32_t i = 0; i < batch->n; i++)
+		if (batch->packets[i]->rule == slot)
+			chosen->packets[chosen->n++] = batch->packets[i];
+}
+
+static void step_run(struct sl_fwd_step *step, struct sl_fwd_batch *batch)
+{
+	uint32_t before = batch->n;
+
+	if (!before)
+		return;
+	step->stage->ops->process(step, batch);
+	batch_compact(batch);
+	sl_count_add(&step->packets, before);
+	if (batch->n != before)
+		sl_count_add(&step->dropped, before - batch->n);
+}
+
 void sl_fwd_steps_run(struct sl_fwd_step *steps, uint32_t n,
 		      struct sl_fwd_burst *burst, uint64_t now_ns)
 {
-	struct sl_fwd_batch batch;
+	struct sl_fwd_batch batch, chosen;
 
 	if (!n)
 		return;
@@ -199,13 +276,13 @@ void sl_fwd_steps_run(struct sl_fwd_step *steps, uint32_t n,
 		batch.packets[i] = &burst->packet[i];
 	batch_compact(&batch);
 	for (uint32_t i = 0; i < n && batch.n; i++) {
-		uint32_t before = batch.n;
-
-		steps[i].stage->ops->process(&steps[i], &batch);
+		if (!steps[i].stage->slots) {
+			step_run(&steps[i], &batch);
+			continue;
+		}
+		batch_choose(steps[i].stage, &batch, &chosen);
+		step_run(&steps[i], &chosen);
 		batch_compact(&batch);
-		sl_count_add(&steps[i].packets, before);
-		if (batch.n != before)
-			sl_count_add(&steps[i].dropped, before - batch.n);
 	}
 }
 

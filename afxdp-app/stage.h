@@ -32,6 +32,11 @@ struct sl_fwd_stage {
 	const struct sl_stage *config; /* the caller's */
 	void *own;		       /* the kind's; NULL: not open */
 	struct sl_courier *courier;    /* in `own`; NULL: it has none */
+	/*
+	 * `rule`: its slot on each interface (rules.h), only packets of which are seen; atomic
+	 * words of the main thread. NULL: all packets.
+	 */
+	uint32_t *slots;
 	/* The courier's: copies that went where they should, and that did not. */
 	uint64_t copied, failed;
 	int err;  /* atomic: why the last copy failed, -errno; 0: it did not */
@@ -105,7 +110,7 @@ void sl_fwd_stages_watch(struct sl_fwd_stages *stages);
 
 /*
  * After the workers ended: has the copies carried for up to a second a stage; those left are
- * `failed`.
+ * `failed`. A courier that does not return for a second more is said, and left behind.
  */
 void sl_fwd_stages_stop(struct sl_fwd_stages *stages);
 void sl_fwd_stages_close(struct sl_fwd_stages *stages);

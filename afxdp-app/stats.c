@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "forwarder.h"
+#include "ledger.h"
 #include "lib/config.h"
 #include "lib/keyword.h"
 
@@ -192,10 +193,12 @@ static int print_json(const struct sl_fwd *fwd, bool accounted, FILE *out)
 	for (uint32_t i = 0; i < fwd->stages.n; i++)
 		json_array_append_new(stages, stage_json(fwd, i));
 	json_object_set_new(root, "stages", stages);
+	json_object_set_new(root, "ledger", sl_fwd_ledger_json(fwd));
 	json_object_set_new(root, "accounted", json_boolean(accounted));
 	/* Each step above hands a failed allocation on as NULL; the root tells. */
 	if (!root || json_array_size(workers) != fwd->n_workers ||
-	    json_array_size(stages) != fwd->stages.n)
+	    json_array_size(stages) != fwd->stages.n ||
+	    !json_object_get(root, "ledger"))
 		err = -ENOMEM;
 	else if (json_dumpf(root, out, JSON_COMPACT | JSON_REAL_PRECISION(6)))
 		err = -EIO;
@@ -284,6 +287,7 @@ static void print_text(const struct sl_fwd *fwd, bool accounted, FILE *out)
 	}
 	for (uint32_t i = 0; i < fwd->stages.n; i++)
 		stage_text(fwd, i, out);
+	sl_fwd_ledger_text(fwd, out);
 	fprintf(out, "frames accounted for: %s\n", accounted ? "yes" : "NO");
 }
 

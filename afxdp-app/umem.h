@@ -23,6 +23,9 @@
  *
  * One thread (the worker; before it runs and after it ended, the main thread). Nothing is
  * allocated after sl_umem_init().
+ *
+ * Frames, free stack and states lie in one piece of memory behind a descriptor, so that another
+ * process can go on where this one stopped (handover.h).
  */
 #ifndef SLUICE_FWD_UMEM_H
 #define SLUICE_FWD_UMEM_H
@@ -53,7 +56,8 @@ enum sl_frame_state {
 };
 
 struct sl_umem {
-	void *area; /* page aligned, frames * SL_FRAME_BYTES */
+	void *area; /* page aligned, frames * SL_FRAME_BYTES; NULL: not mapped */
+	int fd; /* memfd of area, free and state; owned; only if frames is not 0 */
 	uint32_t frames;
 	uint32_t count[SL_FRAME_STATES]; /* adds up to frames */
 	uint64_t violations;
@@ -63,7 +67,17 @@ struct sl_umem {
 
 /* Reserves and touches the memory; all frames are FREE. 0, -EINVAL or -ENOMEM. */
 int sl_umem_init(struct sl_umem *umem, uint32_t frames);
-void sl_umem_fini(struct sl_umem *umem); /* NULL area is fine */
+/* Unmaps and closes; one that was only zeroed is fine. */
+void sl_umem_fini(struct sl_umem *umem);
+
+/* Unmaps: the descriptor and the number of frames are left, for sl_umem_adopt(). */
+void sl_umem_forget(struct sl_umem *umem);
+
+/*
+ * Maps what another process made; `umem` has fd and frames, and gets count[] and violations from
+ * the caller, who audits it. 0, -ENOMEM, or -EPROTO if the memory is not of that size.
+ */
+int sl_umem_adopt(struct sl_umem *umem);
 
 /* The word for a state, as statistics print it. */
 const char *sl_frame_state_text(enum sl_frame_state state);

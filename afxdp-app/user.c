@@ -6,7 +6,8 @@
  *
  * What runs here runs as the forwarder was started, mostly as root: so the file must be root's,
  * and no one else's to write. It is opened once, judged, and loaded by that descriptor, so that
- * no other file can take its place in between.
+ * no other file can take its place in between. The descriptor stays open as long: dlopen() knows
+ * an object by its name, and would take the next one with this number for the same.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 #define SYMBOL "sluice_stage"
 
 struct user {
+	int fd; /* of the library */
 	void *library;
 	const struct sl_stage_object *object;
 	const struct sl_fwd_iface *ifaces;
@@ -71,13 +73,12 @@ static const char *reason(const char *opened)
 	return text;
 }
 
-static int object_load(const struct sl_fwd_stage *stage, int fd,
-		       struct user *user)
+static int object_load(const struct sl_fwd_stage *stage, struct user *user)
 {
 	char name[SL_FWD_STAGE_NAME], opened[64];
 	const struct sl_stage_object *object;
 
-	snprintf(opened, sizeof(opened), "/proc/self/fd/%d", fd);
+	snprintf(opened, sizeof(opened), "/proc/self/fd/%d", user->fd);
 	user->library = dlopen(opened, RTLD_NOW | RTLD_LOCAL);
 	if (!user->library) {
 		sl_fwd_say_of(
@@ -112,24 +113,25 @@ static int user_open(struct sl_fwd_stage *stage, const struct sl_fwd *fwd)
 {
 	char *path = sl_setfile_locate(fwd->config_path, stage->config->target);
 	struct user *user = calloc(1, sizeof(*user));
-	int fd, err = -ENOMEM;
+	int err = -ENOMEM;
 
 	if (!path || !user)
 		goto err_free;
-	fd = file_open(stage, path);
-	if (fd < 0) {
-		err = fd;
+	user->fd = file_open(stage, path);
+	if (user->fd < 0) {
+		err = user->fd;
 		goto err_free;
 	}
-	err = object_load(stage, fd, user);
-	close(fd);
+	err = object_load(stage, user);
 	if (err)
-		goto err_free;
+		goto err_close;
 	free(path);
 	user->ifaces = fwd->ifaces;
 	stage->own = user;
 	return 0;
 
+err_close:
+	close(user->fd);
 err_free:
 	free(path);
 	free(user);
@@ -160,23 +162,22 @@ static void views_make(const struct user *user,
 		       const struct sl_fwd_batch *batch,
 		       struct sl_stage_packet *packets, struct iovec *buffers)
 {
+	const struct sl_fwd_port *in = batch->burst->in;
+
 	for (uint32_t i = 0; i < batch->n; i++) {
 		const struct sl_fwd_packet *packet = batch->packets[i];
-		const struct sl_fwd_iface *in, *out;
 
-		in = &user->ifaces[packet->in->iface];
-		out = &user->ifaces[packet->out->iface];
 		packets[i] = (struct sl_stage_packet){
 			.buffers = buffers,
 			.n_buffers = packet->n_bufs,
 			.bytes = packet->len,
-			.in = (uint32_t)in->ifindex,
-			.out = (uint32_t)out->ifindex,
-			.queue = packet->in->queue,
+			.in = (uint32_t)user->ifaces[in->iface].ifindex,
+			.out = (uint32_t)user->ifaces[packet->out->iface]
+				       .ifindex,
+			.queue = in->queue,
 			.rule = packet->rule,
 		};
-		sl_fwd_burst_vector(batch->burst, packet, packet->in->umem,
-				    buffers);
+		sl_fwd_burst_vector(batch->burst, packet, in->umem, buffers);
 		buffers += packet->n_bufs;
 	}
 }
@@ -211,6 +212,7 @@ static void user_close(struct sl_fwd_stage *stage)
 	struct user *user = stage->own;
 
 	dlclose(user->library);
+	close(user->fd);
 	free(user);
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A worker learns of its surroundings by two words that the main thread writes: `link` and
- * `busy_poll` of a port. Everything else that changes (a filter replaced, an interface
- * deleted) is dealt with here, beside the worker. Each change is said once.
+ * A worker learns of its surroundings by two words, `link` and `busy_poll` of a port: they are
+ * set here in the agent's copy, and go to the data plane as a message (channel.h). Everything
+ * else that changes (a filter replaced, an interface deleted) is dealt with here. Each change is
+ * said once.
  */
 #include "watch.h"
 
@@ -13,6 +14,7 @@
 #include "lib/config.h"
 #include "say.h"
 #include "privileges.h"
+#include "rules.h"
 
 int sl_fwd_watch_insert(const struct sl_fwd *fwd, uint32_t iface,
 			const struct sl_fwd_filter *filter)
@@ -93,8 +95,8 @@ static void link_say(struct sl_fwd_iface *iface)
 {
 	if (iface->gone) {
 		sl_fwd_say(
-			"%s: the interface is gone; its packets are dropped and counted, "
-			"restart the forwarder when it is back",
+			"%s: the interface is gone; its packets are dropped and counted "
+			"until one of this name has a filter",
 			iface->name);
 		return;
 	}
@@ -113,8 +115,8 @@ static void queues_say(struct sl_fwd_iface *iface)
 
 	if (changed && !iface->told_queues)
 		sl_fwd_say(
-			"%s: queues changed from %u RX, %u TX to %u RX, %u TX; restart the "
-			"forwarder to cover them",
+			"%s: queues changed from %u RX, %u TX to %u RX, %u TX; opening the "
+			"sockets anew",
 			iface->name, iface->rx_queues, iface->tx_queues,
 			iface->rx_queues_now, iface->tx_queues_now);
 	iface->told_queues = changed;
@@ -160,12 +162,16 @@ void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
 static int filter_follow(struct sl_fwd *fwd, uint32_t i, uint32_t program_id)
 {
 	struct sl_fwd_iface *iface = &fwd->ifaces[i];
-	struct sl_fwd_filter filter = { .map_fd = -1 };
+	struct sl_fwd_filter filter = { .map_fd = -1, .totals_fd = -1 };
+	uint64_t before;
 	int err = sl_fwd_privileges_raise(true);
 
 	if (err)
 		return err;
 	err = sl_fwd_filter_open(iface->ifindex, &filter);
+	/* One without names has no rule of a stage; the slots known stay. */
+	if (!err)
+		sl_fwd_rules_read(fwd, i, filter.program_id);
 	sl_fwd_privileges_raise(false);
 	if (err)
 		return err;
@@ -176,8 +182,12 @@ static int filter_follow(struct sl_fwd *fwd, uint32_t i, uint32_t program_id)
 		return 0;
 	}
 	/* Only then is it ours: what fails here is tried again at the next look. */
+	sl_fwd_iface_tally(iface);
+	before = iface->forwarded_before;
+	sl_fwd_iface_tally_from(iface, &filter);
 	err = sl_fwd_watch_insert(fwd, i, &filter);
 	if (err) {
+		iface->forwarded_before = before;
 		sl_fwd_filter_close(&filter);
 		return err;
 	}
@@ -208,27 +218,72 @@ static void filter_watch(struct sl_fwd *fwd, uint32_t i)
 	iface->told_filter = err;
 }
 
-bool sl_fwd_watch(struct sl_fwd *fwd)
+static void neighbours_watch(struct sl_fwd *fwd)
 {
-	uint32_t left = 0;
+	int err = sl_fwd_privileges_raise(true);
 
+	if (!err)
+		err = sl_fwd_neighbours_refresh(fwd->used, fwd->plan.lanes);
+	sl_fwd_privileges_raise(false);
+	if (err && !fwd->told_neighbours)
+		sl_fwd_say_error("neighbours", "refresh those in use", err,
+				 err == -EPERM ? "start it with CAP_NET_ADMIN" :
+						 NULL);
+	fwd->told_neighbours = err;
+}
+
+/* Whether another one has the name of an interface that is gone, with a filter on it. */
+static bool returned(const struct sl_fwd_iface *iface)
+{
+	struct sl_fwd_filter filter = { .map_fd = -1, .totals_fd = -1 };
+	unsigned int ifindex = if_nametoindex(iface->name);
+	int err;
+
+	if (!ifindex || sl_fwd_privileges_raise(true))
+		return false;
+	err = sl_fwd_filter_open((int)ifindex, &filter);
+	sl_fwd_privileges_raise(false);
+	sl_fwd_filter_close(&filter);
+	return !err;
+}
+
+/* An interface that is there with as many queues as the filter covers, if others than we have. */
+static bool requeued(const struct sl_fwd_iface *iface)
+{
+	return (iface->rx_queues_now != iface->rx_queues ||
+		iface->tx_queues_now != iface->tx_queues) &&
+	       iface->filter.map_fd >= 0 && !iface->told_filter &&
+	       iface->rx_queues_now <= iface->filter.map_entries;
+}
+
+bool sl_fwd_watch(struct sl_fwd *fwd, bool *reopen)
+{
+	uint32_t left = 0, lost = 0;
+
+	*reopen = false;
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
 		struct sl_fwd_iface *iface = &fwd->ifaces[i];
 
-		if (iface->gone)
+		if (!iface->gone) {
+			sl_fwd_iface_check(iface);
+			link_say(iface);
+		}
+		if (iface->gone) {
+			lost += !returned(iface);
+			*reopen = true;
 			continue;
-		sl_fwd_iface_check(iface);
-		link_say(iface);
-		if (iface->gone)
-			continue;
+		}
 		left++;
 		queues_say(iface);
 		filter_watch(fwd, i);
+		*reopen = *reopen || requeued(iface);
 	}
+	*reopen = *reopen && !lost;
 	sl_fwd_watch_links(fwd);
 	sl_fwd_watch_mtu(fwd);
 	if (fwd->config->poll == SL_POLL_BUSY)
 		sl_fwd_watch_napi(fwd);
-	sl_fwd_stages_watch(&fwd->stages);
-	return left;
+	if (fwd->used)
+		neighbours_watch(fwd);
+	return left || *reopen;
 }

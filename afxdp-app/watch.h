@@ -12,9 +12,11 @@ struct sl_fwd_iface;
 
 /*
  * Looks after links and filters: call it about once a second, and when a link changed. A
- * filter that was attached anew gets the sockets again. False when every interface is gone.
+ * filter that was attached anew gets the sockets again. *reopen: the interfaces are all there, and
+ * other sockets would fit them: queues have changed, or one that was gone is back with its
+ * filter. False when every interface is gone.
  */
-bool sl_fwd_watch(struct sl_fwd *fwd);
+bool sl_fwd_watch(struct sl_fwd *fwd, bool *reopen);
 
 /*
  * Puts the sockets of interface `iface` into the filter's XSKMAP. 0 or -errno (-E2BIG: the map
@@ -23,7 +25,10 @@ bool sl_fwd_watch(struct sl_fwd *fwd);
 int sl_fwd_watch_insert(const struct sl_fwd *fwd, uint32_t iface,
 			const struct sl_fwd_filter *filter);
 
-/* Says why sl_fwd_filter_open() or sl_fwd_watch_insert() failed for the program (0: none) on this interface. */
+/*
+ * Says why sl_fwd_filter_open() or sl_fwd_watch_insert() failed for the program (0: none) on
+ * this interface.
+ */
 void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
 			     uint32_t program_id, int err);
 

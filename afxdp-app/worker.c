@@ -2,7 +2,7 @@
 /*
  * The round: for each port take a burst, choose its output, put it on that TX ring; then for
  * each port kick what is due, reap and refill. Between rounds without a packet the worker
- * spins (poll busy) or sleeps in ppoll() (poll sleep).
+ * spins on the RX rings (poll busy) or sleeps in ppoll() (poll sleep).
  *
  * System calls. A TX kick costs about as much as sending one packet, so a loaded worker holds
  * kicks back until a burst has gathered, or HOLD_NS have passed; it spins that long rather
@@ -17,11 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "burst.h"
-#include "privileges.h"
+#include "route.h"
 #include "stage.h"
 
 /* A few holds long; a shorter one takes a burst for load, a longer one notices load later. */
@@ -46,6 +47,13 @@
 /* Between the rounds of that: a burst each, so all RX rings are emptied in about 10 ms. */
 #define DRAIN_PAUSE_NS 200000l
 
+/*
+ * Looks at the RX rings between two rounds that find nothing: about a microsecond. What such a
+ * round is for (the end of a hold, completions, a lost wakeup) is due in tens of them, and it
+ * costs several looks. More saves little, and a worker is as much later to see a stop.
+ */
+#define LOOKS 32
+
 static uint64_t clock_ns(void)
 {
 	struct timespec now;
@@ -63,7 +71,7 @@ static void cpu_relax(void)
 #endif
 }
 
-int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports)
+int sl_fwd_worker_alloc(struct sl_fwd_worker *worker, uint32_t n_ports)
 {
 	struct sl_fwd_worker new = { .n_ports = n_ports, .cpu = -1 };
 	int err = -ENOMEM;
@@ -77,10 +85,6 @@ int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports)
 		err = -errno;
 		goto err_free;
 	}
-	/* One burst more than the rings: what is between RX and TX. */
-	err = sl_umem_init(&new.umem, n_ports * SL_PORT_FRAMES + SL_BURST);
-	if (err)
-		goto err_close;
 	for (uint32_t i = 0; i < n_ports; i++) {
 		new.ports[i].ops = &sl_fwd_port_xsk;
 		new.ports[i].wake = &sl_fwd_wake_xsk;
@@ -89,11 +93,32 @@ int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports)
 	*worker = new;
 	return 0;
 
-err_close:
-	close(new.stop_fd);
 err_free:
 	free(new.ports);
 	free(new.polls);
+	return err;
+}
+
+uint32_t sl_fwd_worker_frames_wanted(const struct sl_fwd_worker *worker)
+{
+	/* One burst more than the rings: what is between RX and TX. */
+	return worker->n_ports * SL_PORT_FRAMES + SL_BURST;
+}
+
+int sl_fwd_worker_frames(struct sl_fwd_worker *worker)
+{
+	return sl_umem_init(&worker->umem, sl_fwd_worker_frames_wanted(worker));
+}
+
+int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports)
+{
+	int err = sl_fwd_worker_alloc(worker, n_ports);
+
+	if (err)
+		return err;
+	err = sl_fwd_worker_frames(worker);
+	if (err)
+		sl_fwd_worker_fini(worker);
 	return err;
 }
 
@@ -153,10 +178,15 @@ static uint32_t port_forward(struct sl_fwd_worker *worker,
 {
 	struct sl_fwd_burst burst;
 
-	sl_fwd_burst_init(&burst);
+	sl_fwd_burst_init(&burst, port);
 	port->ops->rx_burst(port, &burst);
 	if (!burst.n)
 		return !port->rx_idle;
+	/* Not on a plain wire, where no byte of a packet is looked at. */
+	if (worker->learns)
+		sl_fwd_burst_learn(&burst);
+	if (port->route)
+		sl_fwd_route_burst(port->route, &burst);
 	sl_fwd_burst_stage(&burst, &worker->umem);
 	sl_fwd_steps_run(worker->steps, worker->n_steps, &burst, now_ns);
 	transmit(&burst, now_ns);
@@ -210,6 +240,30 @@ uint32_t sl_fwd_worker_round(struct sl_fwd_worker *worker, uint64_t now_ns)
 	return packets;
 }
 
+/* Returns when a port has something, at the latest after LOOKS. */
+static void worker_spin(const struct sl_fwd_worker *worker)
+{
+	for (uint32_t look = 0; look < LOOKS; look++) {
+		for (uint32_t i = 0; i < worker->n_ports; i++)
+			if (worker->ports[i].ops->ready(&worker->ports[i]))
+				return;
+		cpu_relax();
+	}
+}
+
+/*
+ * A packet socket says that its interface went (POLLERR) until it is asked, and ppoll() would
+ * not sleep meanwhile.
+ */
+static void error_take(const struct pollfd *poll)
+{
+	socklen_t length = sizeof(int);
+	int err;
+
+	if (poll->revents & POLLERR)
+		getsockopt(poll->fd, SOL_SOCKET, SO_ERROR, &err, &length);
+}
+
 static void worker_sleep(struct sl_fwd_worker *worker, uint64_t now_ns)
 {
 	struct timespec timeout = { .tv_nsec = SLEEP_NS };
@@ -222,7 +276,9 @@ static void worker_sleep(struct sl_fwd_worker *worker, uint64_t now_ns)
 		if (port->ops->pending(port) && !port->down)
 			timeout.tv_nsec = SLEEP_PENDING_NS;
 	}
-	ppoll(worker->polls, worker->n_ports + 1, &timeout, NULL);
+	if (ppoll(worker->polls, worker->n_ports + 1, &timeout, NULL) > 0)
+		for (uint32_t i = 0; i < worker->n_ports; i++)
+			error_take(&worker->polls[i]);
 	sl_count_add(&worker->count_poll, 1);
 }
 
@@ -235,7 +291,7 @@ static void worker_loop(struct sl_fwd_worker *worker)
 			continue;
 		if (worker->busy ||
 		    (worker->loaded && now_ns - worker->last_work_ns < HOLD_NS))
-			cpu_relax();
+			worker_spin(worker);
 		else
 			worker_sleep(worker, now_ns);
 	}
@@ -245,8 +301,6 @@ static void *worker_thread(void *context)
 {
 	struct sl_fwd_worker *worker = context;
 
-	/* Cannot fail: what is given up was held. Nothing below needs any of it. */
-	sl_fwd_privileges_none();
 	worker_loop(worker);
 	return NULL;
 }

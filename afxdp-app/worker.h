@@ -48,9 +48,19 @@ struct sl_fwd_worker {
 	/* The stages that bursts go through; the caller's, set before the start. */
 	struct sl_fwd_step *steps;
 	uint32_t n_steps;
+	bool learns; /* what the filter tells of a packet is asked for */
 };
 
-/* Memory for `n_ports` ports and their frames; no socket yet. 0 or -errno. */
+/* Memory for `n_ports` ports; neither frames nor sockets yet. 0 or -errno. */
+int sl_fwd_worker_alloc(struct sl_fwd_worker *worker, uint32_t n_ports);
+
+/* How many frames its ports may need. */
+uint32_t sl_fwd_worker_frames_wanted(const struct sl_fwd_worker *worker);
+
+/* After that: the frames that its ports may need. 0 or -errno. */
+int sl_fwd_worker_frames(struct sl_fwd_worker *worker);
+
+/* Both. 0, or -errno and nothing is held. */
 int sl_fwd_worker_init(struct sl_fwd_worker *worker, uint32_t n_ports);
 
 /* Starts the thread; the ports are its own until sl_fwd_worker_stop(). 0 or -errno. */

@@ -178,16 +178,22 @@ static int queue_bind(int fd, const struct sl_xsk_request *request,
 	}
 }
 
-/* What the socket gets and what can be asked of it, none of which is a reason to fail. */
-static void mode_read(struct sl_xsk *xsk)
+bool sl_xsk_zerocopy(const struct sl_xsk *xsk)
 {
 	struct xdp_options options = { 0 };
 	socklen_t length = sizeof(options);
+
+	return !getsockopt(xsk->fd, SOL_XDP, XDP_OPTIONS, &options, &length) &&
+	       (options.flags & XDP_OPTIONS_ZEROCOPY);
+}
+
+/* What the socket gets and what can be asked of it, none of which is a reason to fail. */
+static void mode_read(struct sl_xsk *xsk)
+{
 	uint32_t budget = TX_BATCH_WANTED;
 	int buffer_bytes = SL_XSK_RING * SL_FRAME_BYTES;
 
-	if (!getsockopt(xsk->fd, SOL_XDP, XDP_OPTIONS, &options, &length))
-		xsk->zerocopy = options.flags & XDP_OPTIONS_ZEROCOPY;
+	xsk->zerocopy = sl_xsk_zerocopy(xsk);
 	xsk->tx_budget = TX_BATCH_DEFAULT;
 	if (!setsockopt(xsk->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget,
 			sizeof(budget)))
@@ -240,14 +246,51 @@ err_close:
 	return err;
 }
 
+void sl_xsk_forget(struct sl_xsk *xsk)
+{
+	for (int i = 0; i < 4; i++) {
+		if (xsk->map[i].addr)
+			munmap(xsk->map[i].addr, xsk->map[i].bytes);
+		xsk->map[i] = (struct sl_xsk_ring_map){ 0 };
+	}
+}
+
 void sl_xsk_close(struct sl_xsk *xsk)
 {
 	if (xsk->fd >= 0)
 		close(xsk->fd);
-	for (int i = 0; i < 4; i++)
-		if (xsk->map[i].addr)
-			munmap(xsk->map[i].addr, xsk->map[i].bytes);
+	sl_xsk_forget(xsk);
 	*xsk = (struct sl_xsk){ .fd = -1 };
+}
+
+/* What the ring says: everything before was published by who had it, all after is ours. */
+static void prod_resume(struct xsk_ring_prod *ring)
+{
+	ring->cached_prod = __atomic_load_n(ring->producer, __ATOMIC_RELAXED);
+	ring->cached_cons =
+		__atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE) + ring->size;
+}
+
+static void cons_resume(struct xsk_ring_cons *ring)
+{
+	ring->cached_cons = __atomic_load_n(ring->consumer, __ATOMIC_RELAXED);
+	ring->cached_prod = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+}
+
+int sl_xsk_adopt(struct sl_xsk *xsk)
+{
+	int err = rings_map(xsk);
+
+	if (err) {
+		sl_xsk_forget(xsk);
+		return err;
+	}
+	mode_read(xsk);
+	prod_resume(&xsk->fill);
+	prod_resume(&xsk->tx);
+	cons_resume(&xsk->comp);
+	cons_resume(&xsk->rx);
+	return 0;
 }
 
 int sl_xsk_busy_poll(const struct sl_xsk *xsk, uint32_t poll_us,

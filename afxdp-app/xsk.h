@@ -75,6 +75,19 @@ int sl_xsk_open(struct sl_xsk *xsk, const struct sl_xsk_request *request,
  */
 void sl_xsk_close(struct sl_xsk *xsk);
 
+/* Whether the kernel granted zero-copy to a bound socket. */
+bool sl_xsk_zerocopy(const struct sl_xsk *xsk);
+
+/* Unmaps the rings; the descriptor stays open. */
+void sl_xsk_forget(struct sl_xsk *xsk);
+
+/*
+ * Maps the rings of a bound socket, as another process left them: `xsk` has its fd and
+ * multi_buffer. Linux 6.4 on (commit "xsk: allow remap of fill and/or completion rings");
+ * before, the kernel refuses. 0, or -errno and nothing is mapped.
+ */
+int sl_xsk_adopt(struct sl_xsk *xsk);
+
 /*
  * Prefers busy polling of this socket's NAPI (Linux 5.11: SO_PREFER_BUSY_POLL,
  * SO_BUSY_POLL, SO_BUSY_POLL_BUDGET). 0 or -errno. Needs CAP_NET_ADMIN.

@@ -128,7 +128,9 @@ def start_fwd(lab, cpu, poll, wrap=()):
 def take_sluice(lab, cpus, poll):
     proc = start_fwd(lab, cpus[1], poll)
     try:
-        result = sample(lab, proc.pid, cpus[0])
+        # The agent's child has the workers.
+        planes = wait_for(lambda: children(proc.pid), 10)
+        result = sample(lab, planes[0], cpus[0])
     finally:
         lab.end(proc, signal.SIGINT)
     stats = last_json(proc.stdout.read())

@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "filters.h"
+#include "forwarders.h"
 #include "options.h"
 #include "lib/observe.h"
 
@@ -172,6 +173,7 @@ static void print_text(const struct cli_filter *f, const struct sl_stats *s,
 struct reading {
 	struct cli_filters filters;
 	struct sl_stats *stats;
+	json_t *forwarders;
 	double at_seconds; /* CLOCK_MONOTONIC */
 };
 
@@ -182,6 +184,7 @@ static void reading_free(struct reading *reading)
 			sl_stats_fini(&reading->stats[i]);
 		free(reading->stats);
 	}
+	json_decref(reading->forwarders);
 	cli_filters_close(&reading->filters);
 	*reading = (struct reading){ 0 };
 }
@@ -192,9 +195,13 @@ static void reading_free(struct reading *reading)
  */
 static int reading_take(char **names, int n, struct reading *reading)
 {
-	int err = 0, status = cli_filters_open(names, n, 0, &reading->filters);
 	struct timespec now;
+	int err = 0, status;
 
+	/* First: the filters may take us to another mount namespace. */
+	if (!n)
+		reading->forwarders = cli_forwarders_ask();
+	status = cli_filters_open(names, n, 0, &reading->filters);
 	if (status != CLI_OK)
 		return status;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -233,13 +240,18 @@ static int print_all(const struct reading *now, const struct reading *before,
 				   seconds);
 		if (!now->filters.n_items)
 			puts(CLI_NO_FILTER);
+		cli_forwarders_print(now->forwarders);
 		return fflush(stdout) == 0 ? CLI_OK : CLI_SYSTEM;
 	}
 	list = json_array();
 	for (size_t i = 0; i < now->filters.n_items; i++)
 		json_array_append_new(list, stats_json(&now->filters.items[i],
 						       &now->stats[i]));
-	return cli_print_json(json_pack("{s:o}", "interfaces", list));
+	return cli_print_json(json_array_size(now->forwarders) ?
+				      json_pack("{s:o, s:O}", "interfaces",
+						list, "forwarders",
+						now->forwarders) :
+				      json_pack("{s:o}", "interfaces", list));
 }
 
 static int run(char **names, int n, const struct watch *watch)

@@ -9,8 +9,9 @@
  * different states do, so what they share is the stage's to protect.
  *
  * process runs in the data path: it holds no lock, allocates nothing, makes no system call and
- * waits for nothing, or all packets of that worker wait with it. It runs in the process of the
- * forwarder, without capabilities, and a fault in it ends the forwarder.
+ * waits for nothing, or all packets of that worker wait with it. It runs in the data plane's
+ * process, without capabilities and under seccomp, as fini does; a fault in it, or a system call
+ * that is not allowed there, ends the forwarder.
  */
 #ifndef SLUICE_STAGE_H
 #define SLUICE_STAGE_H

@@ -77,6 +77,14 @@ class Forwarder:
         self.log.seek(0)
         return self.log.read()
 
+    def plane(self):
+        """The data plane's process id; 0: there is none."""
+        try:
+            with open("/proc/%d/task/%d/children" % ((self.proc.pid,) * 2)) as text:
+                return int((text.read().split() or [0])[0])
+        except FileNotFoundError:
+            return 0
+
     def stop(self, number=signal.SIGTERM):
         """(exit status, the last statistics)."""
         status = self.lab.end(self.proc, number)
@@ -113,6 +121,7 @@ def rule(stats, name):
 def accounted(tap, label, status, stats):
     """A clean exit: every frame is in exactly one place."""
     tap.equal((status, stats and stats["accounted"]), (0, True), label + "ends cleanly")
+    tap.equal(stats and stats["ledger"]["unexplained"], 0, label + "no packet is unexplained")
     for worker in stats["workers"] if stats else []:
         frames = dict(worker["frames"])
         total = frames.pop("total")
@@ -302,8 +311,8 @@ def busy_workers(tap):
                   "busy: no frame came twice")
 
 
-def bare_queue(tap):
-    """A receive queue that appears later has no socket: its packets take the fallback."""
+def more_queues(tap):
+    """A receive queue that appears later gets a socket."""
     with Lab() as lab:
         lab.add("peer", "box", "far")
         lab.veth("peer", "peer0", "box", "box0", queues=2)
@@ -312,24 +321,42 @@ def bare_queue(tap):
             lab.run(["ethtool", "-L", dev, "rx", "1", "tx", "1"], ns=ns)
         lab.apply(WIRE, ns="box")
         forwarder = Forwarder(lab)
-        tap.equal(passes(lab), 200, "bare queue: with one queue all pass")
+        tap.equal(passes(lab), 200, "queues: with one queue all pass")
         lab.run(["ethtool", "-L", "box0", "rx", "2"], ns="box")
         lab.run(["ethtool", "-L", "peer0", "tx", "2"], ns="peer")
         # veth runs no XDP program on a queue added by ethtool -L until one is attached again
         # (drivers/net/veth.c: veth_set_channels() does not set the queue's xdp_prog).
         lab.apply(WIRE, ns="box")
-        with lab.packet_socket("far", "far0", receive=True) as far, \
-                lab.packet_socket("box", "box0", receive=True) as local:
-            lab.send("peer", "peer0", [datagram(7, n) for n in range(400)])
-            through, fallen = len(drain(far)), len(drain(local))
-        stats = settle(lab, "box", "box0", 600)
-        tap.ok(through > 0 and fallen > 0 and through + fallen == 400,
-               "bare queue: its packets pass to the kernel, the others the wire", through, fallen)
-        tap.equal((stats["reasons"]["no_socket"]["packets"], rule(stats, "soft")), (fallen, 600),
-                  "bare queue: counted as no_socket, and for the rule")
-        tap.ok(wait_for(lambda: "queue" in forwarder.messages().rsplit("->", 1)[1]),
-               "bare queue: the forwarder tells that the queues changed", forwarder.messages())
-        accounted(tap, "bare queue: ", *forwarder.stop())
+        tap.ok(wait_for(lambda: "box0 queue 1 ->" in forwarder.messages()),
+               "queues: the new one has a socket", forwarder.messages())
+        tap.contains(forwarder.messages(), ["queues changed from 1 RX, 1 TX to 2 RX, 1 TX"],
+                     "queues: which is told")
+        before = lab.stats("box", "box0")["reasons"]["no_socket"]["packets"]
+        tap.equal(passes(lab, 400), 400, "queues: with two all pass, too")
+        tap.equal(lab.stats("box", "box0")["reasons"]["no_socket"]["packets"], before,
+                  "queues: none of them takes the fallback")
+        done = lab.run(["ethtool", "-L", "box0", "rx", "1"], ns="box", check=False)
+        tap.ok(done.returncode, "queues: the kernel takes none away that has a socket")
+        accounted(tap, "queues: ", *forwarder.stop())
+
+
+def comes_back(tap):
+    """An interface that was deleted and is there again, with its filter, is opened anew."""
+    with Lab() as lab:
+        two_sides(lab)
+        lab.apply(WIRE, ns="box")
+        forwarder = Forwarder(lab)
+        lab.run(["ip", "link", "del", "box0"], ns="box")
+        tap.ok(wait_for(lambda: "gone" in forwarder.messages()), "back: its end is told")
+        lab.veth("peer", "peer0", "box", "box0")
+        time.sleep(1.5)
+        tap.equal((forwarder.proc.poll(), forwarder.messages().count("->")), (None, 2),
+                  "back: without a filter nothing is opened")
+        lab.apply(WIRE, ns="box")
+        tap.ok(wait_for(lambda: forwarder.messages().count("->") == 4),
+               "back: with it the sockets are", forwarder.messages())
+        tap.equal(passes(lab), 200, "back: datagrams pass")
+        accounted(tap, "back: ", *forwarder.stop())
 
 
 def refusals(tap):
@@ -355,7 +382,8 @@ def main():
     for name, test in (("transfer", transfer), ("killed", killed), ("ended", ended),
                        ("link changes", link_changes), ("promiscuous", promiscuous),
                        ("filter changes", filter_changes), ("busy workers", busy_workers),
-                       ("bare queue", bare_queue), ("refusals", refusals)):
+                       ("more queues", more_queues), ("comes back", comes_back),
+                       ("refusals", refusals)):
         with tap.case(name + ": to the end"):
             test(tap)
     tap.done()

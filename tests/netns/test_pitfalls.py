@@ -84,9 +84,9 @@ def overload(tap):
         lab.apply(WIRE, ns="box")
         forwarder = Forwarder(lab)
         with lab.packet_socket("far", "far0", receive=True) as far:
-            os.kill(forwarder.proc.pid, signal.SIGSTOP)
+            os.kill(forwarder.plane(), signal.SIGSTOP)
             lab.send("peer", "peer0", [datagram(7, n) for n in range(sent)])
-            os.kill(forwarder.proc.pid, signal.SIGCONT)
+            os.kill(forwarder.plane(), signal.SIGCONT)
             arrived = len(gather(far, 1))
         filtered = settle(lab, "box", "box0", sent)
         status, stats = forwarder.stop()

@@ -163,8 +163,11 @@ static void a_lie_drops_its_packet(void **state)
 	assert_int_equal(lab->worker.ports[0].count.rx_packets, 3 * n);
 }
 
-/* A length that reaches into the next frame: a stage would read another packet. */
-static void a_length_beyond_the_frame_is_a_lie(void **state)
+/*
+ * A length that reaches into the next frame: a stage would read another packet. None at all: the
+ * kernel takes no empty descriptor to send, and would not give the frame back.
+ */
+static void a_length_of_no_frame_is_a_lie(void **state)
 {
 	(void)state;
 	lab->lied = true;
@@ -173,10 +176,14 @@ static void a_length_beyond_the_frame_is_a_lie(void **state)
 	mock_kernel_buffer(&lab->kernel[0], SL_FRAME_BYTES - MOCK_HEADROOM + 1,
 			   false);
 	mock_kernel_buffer(&lab->kernel[0], UINT32_MAX, false);
+	mock_kernel_buffer(&lab->kernel[0], 0, false);
+	mock_kernel_buffer(&lab->kernel[0], 60, true);
+	mock_kernel_buffer(&lab->kernel[0], 0, false);
 	assert_int_equal(round_later(MS), 1);
-	assert_int_equal(drops(0, SL_FWD_DROP_INVALID), 2);
-	assert_int_equal(lab->worker.umem.violations, 2);
-	assert_int_equal(lab->worker.ports[0].fill_out, SL_PORT_FILL - 3);
+	assert_int_equal(lab->worker.ports[1].tx_out, 1);
+	assert_int_equal(drops(0, SL_FWD_DROP_INVALID), 4);
+	assert_int_equal(lab->worker.umem.violations, 4);
+	assert_int_equal(lab->worker.ports[0].fill_out, SL_PORT_FILL - 6);
 }
 
 /* Completed twice, never sent, or not of the UMEM: nothing is freed that is not out. */
@@ -212,7 +219,7 @@ static void gives_back_no_more_than_it_got(void **state)
 	(void)state;
 	receive(&lab->kernel[0], 2);
 	port->fill_out = 1;
-	sl_fwd_burst_init(&burst);
+	sl_fwd_burst_init(&burst, port);
 	port->ops->rx_burst(port, &burst);
 	assert_int_equal(burst.n, 1);
 	assert_int_equal(lab->worker.umem.violations, 1);
@@ -230,7 +237,7 @@ int main(void)
 		TEST(drops_a_packet_without_an_end),
 		TEST(a_cut_packet_is_reclaimed),
 		TEST(a_lie_drops_its_packet),
-		TEST(a_length_beyond_the_frame_is_a_lie),
+		TEST(a_length_of_no_frame_is_a_lie),
 		TEST(a_completion_that_lies_frees_nothing),
 		TEST(gives_back_no_more_than_it_got),
 	};

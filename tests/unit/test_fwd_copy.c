@@ -354,6 +354,25 @@ static void a_link_that_is_down_drops(void **state)
 	close(from);
 }
 
+/* The socket keeps the error until it is asked for it; asked in vain, a worker never sleeps. */
+static void sleeps_although_a_link_went(void **state)
+{
+	cpu_set_t cpus;
+
+	(void)state;
+	wire_open();
+	assert_int_equal(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	for (worker.cpu = 0; !CPU_ISSET((unsigned int)worker.cpu, &cpus);)
+		worker.cpu++;
+	assert_int_equal(sl_fwd_worker_start(&worker), 0);
+	assert_int_equal(system("ip link set in1 down"), 0);
+	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+	sl_fwd_worker_stop(&worker);
+	/* Three sleeps of 100 ms, and a few for what the kernel sends on a new link. */
+	assert_true(worker.count_poll < 100);
+	assert_int_equal(system("ip link set in1 up"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -366,6 +385,7 @@ int main(void)
 		TEST(keeps_the_vlan_tag),
 		TEST(counts_what_the_kernel_drops),
 		TEST(a_link_that_is_down_drops),
+		TEST(sleeps_although_a_link_went),
 	};
 
 	net_make();

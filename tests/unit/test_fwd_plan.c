@@ -130,6 +130,52 @@ static void every_small_case(void **state)
 	}
 }
 
+/* What must hold of any mesh: each lane can send by every interface, by its own worker. */
+static void mesh_check(const struct sl_fwd_plan *plan,
+		       const struct sl_fwd_plan_iface *ifaces,
+		       uint32_t n_ifaces)
+{
+	uint32_t senders[64][8] = { 0 }, receiving = 0, expected = 0;
+
+	for (uint32_t e = 0; e < plan->n_ends; e++) {
+		const struct sl_fwd_plan_end *end = &plan->ends[e];
+		uint32_t i = 2 * end->wire + end->side;
+
+		assert_int_equal(end->peer, e);
+		assert_true(end->lane < plan->lanes);
+		assert_int_equal(end->worker, end->lane % plan->workers);
+		receiving += end->receives;
+		if (end->queue != end->lane)
+			continue;
+		assert_true(end->queue < ifaces[i].tx);
+		senders[end->lane][i]++;
+	}
+	for (uint32_t i = 0; i < n_ifaces; i++) {
+		expected += ifaces[i].rx;
+		for (uint32_t l = 0; l < plan->lanes; l++)
+			assert_int_equal(senders[l][i], 1);
+	}
+	assert_int_equal(receiving, expected);
+}
+
+static void every_small_mesh(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 4 * 4 * 4 * 4 * 3; i++) {
+		const struct sl_fwd_plan_iface ifaces[] = {
+			{ 1 + i % 4, 1 + i / 4 % 4 },
+			{ 1 + i / 16 % 4, 1 + i / 64 % 4 },
+			{ 3, 2 },
+		};
+		struct sl_fwd_plan plan;
+
+		assert_int_equal(sl_fwd_plan_mesh(&plan, ifaces, 3, i / 256, 4),
+				 0);
+		mesh_check(&plan, ifaces, 3);
+		sl_fwd_plan_fini(&plan);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +184,7 @@ int main(void)
 		cmocka_unit_test(auto_is_bounded_by_cpus_and_queues),
 		cmocka_unit_test(single_tx_queue_makes_one_lane),
 		cmocka_unit_test(sending_ends_join_nothing),
+		cmocka_unit_test(every_small_mesh),
 		cmocka_unit_test(every_small_case),
 	};
 

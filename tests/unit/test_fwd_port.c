@@ -38,7 +38,7 @@ static void take_burst(struct sl_fwd_port *port)
 {
 	struct sl_fwd_burst burst;
 
-	sl_fwd_burst_init(&burst);
+	sl_fwd_burst_init(&burst, port);
 	port->ops->rx_burst(port, &burst);
 	assert_int_equal(burst.n, SL_BURST);
 }
@@ -308,6 +308,30 @@ static void busy_polls_what_is_idle(void **state)
 	assert_int_equal(lab->kernel[0].rx_wakes, 1);
 }
 
+/* What a worker that spins looks at: nothing is overlooked, and nothing is no reason for a round. */
+static void looks_before_a_round(void **state)
+{
+	struct sl_fwd_port *port = &lab->worker.ports[0];
+
+	(void)state;
+	/* round_later() asserts that it was ready whenever a packet is found. */
+	for (int i = 0; i < 3 * (int)SL_XSK_RING; i++) {
+		receive(&lab->kernel[0], 1);
+		assert_true(ready(0) && !ready(1));
+		assert_int_equal(round_later(MS), 1);
+		complete(&lab->kernel[1], 1);
+		assert_false(ready(0) || ready(1));
+	}
+	receive(&lab->kernel[0], SL_BURST + 1);
+	round_later(MS);
+	assert_true(ready(0));
+	round_later(MS);
+	assert_false(ready(0));
+	/* NAPI is driven by rounds. */
+	port->busy_poll = true;
+	assert_true(ready(0) && !ready(1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +352,7 @@ int main(void)
 		TEST(counts_what_the_kernel_refused),
 		TEST(a_dry_fill_ring_is_woken),
 		TEST(busy_polls_what_is_idle),
+		TEST(looks_before_a_round),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -121,7 +121,8 @@ struct road {
 	uint32_t next[PRODUCERS];    /* courier: the least number to come */
 	uint32_t carried[PRODUCERS]; /* courier */
 	uint32_t lost[PRODUCERS], wakes[PRODUCERS];
-	bool slow; /* atomic: the courier carries 50 a second */
+	bool slow;  /* atomic: the courier carries 50 a second */
+	bool hangs; /* atomic: it does not come back */
 };
 
 struct producer {
@@ -143,6 +144,8 @@ static bool carry(void *context, struct sl_spool *spool)
 	uint32_t bytes, number, n = 0, most = slow ? 1 : 8;
 
 	if (slow)
+		pause_ms(20);
+	while (__atomic_load_n(&road->hangs, __ATOMIC_ACQUIRE))
 		pause_ms(20);
 	while (n < most && (record = sl_spool_take(spool, &bytes))) {
 		memcpy(&number, record, sizeof(number));
@@ -282,6 +285,30 @@ static void stops_although_slow(void **state)
 	free(road);
 }
 
+static void leaves_behind_what_hangs(void **state)
+{
+	struct road *road = road_new();
+	struct timespec begin, end;
+
+	(void)state;
+	__atomic_store_n(&road->hangs, true, __ATOMIC_RELEASE);
+	assert_true(put(&road->courier.spools[0], 0));
+	sl_spool_commit(&road->courier.spools[0]);
+	sl_courier_wake(&road->courier);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	sl_courier_stop(&road->courier);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_true(end.tv_sec - begin.tv_sec < 10);
+	assert_true(road->courier.stuck);
+	/* It ends by itself once it can, and the second stop waits for nothing. */
+	__atomic_store_n(&road->hangs, false, __ATOMIC_RELEASE);
+	sl_courier_stop(&road->courier);
+	assert_int_equal(pthread_join(road->courier.thread, NULL), 0);
+	assert_true(road->courier.stuck);
+	sl_courier_fini(&road->courier);
+	free(road);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +318,7 @@ int main(void)
 		cmocka_unit_test(carries_or_counts_each),
 		cmocka_unit_test(wakes_for_a_single_record),
 		cmocka_unit_test(stops_although_slow),
+		cmocka_unit_test(leaves_behind_what_hangs),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -60,6 +60,7 @@ static int setup(void **state)
 		bench->ports[i].queue = 10 + i;
 		bench->ports[i].peer = &bench->ports[!i];
 	}
+	sl_fwd_burst_init(&bench->burst, &bench->ports[0]);
 	bench->config.stages = bench->stages;
 	bench->fwd = (struct sl_fwd){ .config = &bench->config,
 				      .config_path = bench->config_path,
@@ -105,8 +106,7 @@ static void packet_put(uint32_t len, int fill)
 	static uint8_t bytes[9000];
 
 	memset(bytes, fill, len);
-	assert_true(
-		sl_fwd_burst_put(&bench->burst, &bench->ports[0], bytes, len));
+	assert_true(sl_fwd_burst_put(&bench->burst, bytes, len));
 	bench->burst.packet[bench->burst.n - 1].out = &bench->ports[1];
 }
 
@@ -129,7 +129,7 @@ static void burst_end(void)
 	sl_fwd_burst_drop(&bench->burst, &bench->umem);
 	assert_true(sl_umem_audit(&bench->umem));
 	assert_int_equal(bench->umem.count[SL_FRAME_FREE], 256);
-	sl_fwd_burst_init(&bench->burst);
+	sl_fwd_burst_init(&bench->burst, &bench->ports[0]);
 }
 
 static void run(uint32_t worker, uint64_t now_ns)
@@ -228,7 +228,7 @@ static void *police_many(void *context)
 	uint64_t passed = 0;
 
 	for (uint32_t round = 0; round < ROUNDS; round++) {
-		sl_fwd_burst_init(&burst);
+		sl_fwd_burst_init(&burst, NULL);
 		burst.n = 16;
 		for (uint32_t i = 0; i < burst.n; i++)
 			burst.packet[i] = (struct sl_fwd_packet){ .len = 60 };
@@ -323,6 +323,29 @@ static int capture_read(const char *name, uint64_t *bytes)
 	}
 	pcap_close(pcap);
 	return last == PCAP_ERROR_BREAK ? n : -1;
+}
+
+/* A start that fails on the way must not cost what another forwarder has captured there. */
+static void empties_no_file_before_it_starts(void **state)
+{
+	const char text[4096] = "captured by another";
+	FILE *file = fopen(beside("all.pcapng"), "w");
+	struct stat status;
+	uint64_t bytes;
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, sizeof(text), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+	add_capture("all.pcapng", 0);
+	assert_int_equal(sl_fwd_stages_open(&bench->fwd), 0);
+	sl_fwd_stages_close(&bench->fwd.stages);
+	assert_int_equal(stat(beside("all.pcapng"), &status), 0);
+	assert_int_equal(status.st_size, sizeof(text));
+	assert_int_equal(sl_fwd_stages_open(&bench->fwd), 0);
+	assert_int_equal(sl_fwd_stages_start(&bench->fwd.stages), 0);
+	sl_fwd_stages_close(&bench->fwd.stages);
+	assert_int_equal(capture_read("all.pcapng", &bytes), 0);
 }
 
 static void captures_whole_packets(void **state)
@@ -436,6 +459,7 @@ int main(void)
 		TEST(refuses_a_rate),
 		TEST(polices_two_threads),
 		TEST(ends_the_chain_at_a_drop),
+		TEST(empties_no_file_before_it_starts),
 		TEST(captures_whole_packets),
 		TEST(survives_a_full_disk),
 		TEST(opens_only_files_of_its_own),

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ledger.h"
+
+#include <inttypes.h>
+
+#include "forwarder.h"
+
+/* Packets whose last descriptor is on the RX ring; the worker may take some meanwhile. */
+static uint64_t waiting(const struct sl_fwd_port *port)
+{
+	const struct xsk_ring_cons *rx = &port->xsk.rx;
+	uint32_t from, to;
+	uint64_t n = 0;
+
+	if (!rx->ring)
+		return 0;
+	to = __atomic_load_n(rx->producer, __ATOMIC_ACQUIRE);
+	from = __atomic_load_n(rx->consumer, __ATOMIC_RELAXED);
+	/* More than a ring: it was overtaken between the two. */
+	for (; from != to && n < SL_XSK_RING; from++)
+		n += !(xsk_ring_cons__rx_desc(rx, from)->options &
+		       XDP_PKT_CONTD);
+	return n;
+}
+
+void sl_fwd_ledger_side(const struct sl_fwd *fwd, uint32_t iface,
+			struct sl_fwd_side *side)
+{
+	*side = (struct sl_fwd_side){
+		.known = fwd->ifaces[iface].counted,
+		.forwarded = fwd->ifaces[iface].forwarded,
+	};
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		const struct sl_fwd_port *port = fwd->end_port[e];
+
+		if (port->iface != iface)
+			continue;
+		side->received += sl_count_read(&port->count.rx_packets);
+		side->lost +=
+			port->kernel.rx_dropped + port->kernel.rx_ring_full;
+		side->waiting += waiting(port);
+	}
+	if (side->known)
+		side->unexplained = (int64_t)(side->forwarded - side->received -
+					      side->lost - side->waiting);
+}
+
+void sl_fwd_ledger_balance(const struct sl_fwd *fwd,
+			   struct sl_fwd_balance *balance)
+{
+	struct sl_fwd_balance new = { 0 };
+
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		const struct sl_fwd_counters *count = &fwd->end_port[e]->count;
+
+		new.received += sl_count_read(&count->rx_packets);
+		new.sent += sl_count_read(&count->tx_packets);
+		for (int d = SL_FWD_KEEP + 1; d < SL_FWD_DROP_COUNT; d++)
+			new.dropped += sl_count_read(&count->drops[d]);
+	}
+	new.unexplained =
+		imaxabs((int64_t)(new.received - new.sent - new.dropped));
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
+		struct sl_fwd_side side;
+
+		sl_fwd_ledger_side(fwd, i, &side);
+		/* What one side lacks shall not make up for what another has too much. */
+		new.unexplained += imaxabs(side.unexplained);
+	}
+	*balance = new;
+}
+
+static json_t *side_json(const struct sl_fwd *fwd, uint32_t iface)
+{
+	struct sl_fwd_side side;
+	json_t *object;
+
+	sl_fwd_ledger_side(fwd, iface, &side);
+	object = json_pack("{s:s, s:I, s:I, s:I, s:I}", "name",
+			   fwd->ifaces[iface].name, "received",
+			   (json_int_t)side.received, "lost",
+			   (json_int_t)side.lost, "waiting",
+			   (json_int_t)side.waiting, "unexplained",
+			   (json_int_t)side.unexplained);
+	json_object_set_new(object, "forwarded",
+			    side.known ?
+				    json_integer((json_int_t)side.forwarded) :
+				    json_null());
+	return object;
+}
+
+json_t *sl_fwd_ledger_json(const struct sl_fwd *fwd)
+{
+	struct sl_fwd_balance balance;
+	json_t *sides = json_array();
+
+	sl_fwd_ledger_balance(fwd, &balance);
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
+		json_array_append_new(sides, side_json(fwd, i));
+	return json_pack("{s:o, s:I, s:I, s:I, s:I}", "interfaces", sides,
+			 "received", (json_int_t)balance.received, "sent",
+			 (json_int_t)balance.sent, "dropped",
+			 (json_int_t)balance.dropped, "unexplained",
+			 (json_int_t)balance.unexplained);
+}
+
+void sl_fwd_ledger_text(const struct sl_fwd *fwd, FILE *out)
+{
+	struct sl_fwd_balance balance;
+
+	sl_fwd_ledger_balance(fwd, &balance);
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
+		struct sl_fwd_side side;
+
+		sl_fwd_ledger_side(fwd, i, &side);
+		fprintf(out, "%s: forwarded by the filter ",
+			fwd->ifaces[i].name);
+		if (side.known)
+			fprintf(out, "%" PRIu64, side.forwarded);
+		else
+			fputs("not counted", out);
+		fprintf(out,
+			" = received %" PRIu64 " + lost %" PRIu64
+			" + waiting %" PRIu64 " + unexplained %" PRId64 "\n",
+			side.received, side.lost, side.waiting,
+			side.unexplained);
+	}
+	fprintf(out,
+		"received %" PRIu64 " = sent %" PRIu64 " + dropped %" PRIu64
+		"; unexplained in all: %" PRId64 "\n",
+		balance.received, balance.sent, balance.dropped,
+		balance.unexplained);
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "plane.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "forwarder.h"
+#include "handover.h"
+#include "sandbox.h"
+#include "say.h"
+#include "stats.h"
+
+/* How often the couriers are asked what they met. */
+#define WATCH_MS 1000
+
+static int compare(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/*
+ * Closes every descriptor that is not needed from here on: the agent's maps, signals and clients
+ * are none of the data plane's.
+ */
+static int descriptors_close(const struct sl_fwd *fwd, int channel,
+			     int record_fd)
+{
+	int *keep = calloc(fwd->plan.n_ends + 2 * fwd->n_workers + 2,
+			   sizeof(*keep));
+	int from = STDERR_FILENO + 1;
+	size_t n = 0;
+
+	if (!keep)
+		return -ENOMEM;
+	keep[n++] = channel;
+	keep[n++] = record_fd;
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
+		keep[n++] = fwd->end_port[e]->xsk.fd;
+	for (uint32_t w = 0; w < fwd->n_workers; w++) {
+		keep[n++] = fwd->workers[w].stop_fd;
+		keep[n++] = fwd->workers[w].umem.fd;
+	}
+	qsort(keep, n, sizeof(*keep), compare);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < from)
+			continue;
+		if (keep[i] > from)
+			close_range((unsigned int)from,
+				    (unsigned int)keep[i] - 1, 0);
+		from = keep[i] + 1;
+	}
+	close_range((unsigned int)from, ~0u, 0);
+	free(keep);
+	return 0;
+}
+
+static int ready(int channel)
+{
+	const struct sl_channel_message message = { .type = SL_CHANNEL_READY };
+
+	return sl_channel_send(channel, &message, -1);
+}
+
+static int sandbox_enter(const struct sl_fwd *fwd)
+{
+	bool landlock;
+	int err = sl_sandbox_enter(&landlock);
+
+	if (err)
+		sl_fwd_say_error("data plane", "give up privileges", err, NULL);
+	else if (!landlock && !fwd->restarted)
+		sl_fwd_say(
+			"data plane: this kernel has no Landlock; seccomp alone keeps it from files");
+	return err;
+}
+
+static int threads_start(struct sl_fwd *fwd)
+{
+	int err = sl_fwd_stages_start(&fwd->stages);
+
+	for (uint32_t w = 0; w < fwd->n_workers && !err; w++) {
+		err = sl_fwd_worker_start(&fwd->workers[w]);
+		if (err)
+			sl_fwd_say_error("worker", "start the thread", err,
+					 NULL);
+	}
+	return err;
+}
+
+static int plane_start(struct sl_fwd *fwd, int channel, int record_fd)
+{
+	int err = descriptors_close(fwd, channel, record_fd);
+
+	if (!err)
+		err = sl_fwd_stages_open(fwd);
+	/* Else the first statistics would open /dev/urandom. */
+	json_object_seed(0);
+	if (!err)
+		err = sandbox_enter(fwd);
+	/* What another data plane has left is looked at without privileges. */
+	if (!err && record_fd >= 0)
+		err = sl_handover_adopt(fwd, record_fd);
+	if (!err)
+		err = threads_start(fwd);
+	if (err)
+		return err;
+	err = sl_sandbox_seal(channel);
+	if (err)
+		sl_fwd_say_error("data plane", "install the seccomp filter",
+				 err, "it needs CONFIG_SECCOMP_FILTER");
+	return err ? err : ready(channel);
+}
+
+/*
+ * What a zero-copy driver has taken, for reception or to send, comes back with the end of the
+ * socket. So does a frame to send on a port without a link. In copy mode nothing holds a
+ * frame for reception outside the rings, and one to send is back once the device has sent it:
+ * what is missing there after the drain is not accounted for.
+ */
+static bool worker_account(const struct sl_fwd *fwd,
+			   struct sl_fwd_worker *worker)
+{
+	char object[SL_FWD_END_NAME];
+	bool whole = sl_umem_audit(&worker->umem);
+
+	if (!whole)
+		sl_fwd_say(
+			"worker on CPU %d: ledger: %llu frames came back that were not out",
+			worker->cpu,
+			(unsigned long long)worker->umem.violations);
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		struct sl_fwd_port *port = &worker->ports[i];
+
+		port->unsent = port->tx_out;
+		if (port->tx_out) {
+			sl_fwd_say(
+				"%s: %u frames were not sent within a second; is the other end "
+				"receiving?",
+				sl_fwd_end_name(fwd, port, object),
+				port->tx_out);
+			whole = whole && (port->xsk.zerocopy || port->down ||
+					  !port->link);
+		}
+		if (!port->fill_out || port->xsk.zerocopy)
+			continue;
+		sl_fwd_say("%s: %u frames of the fill ring are missing",
+			   sl_fwd_end_name(fwd, port, object), port->fill_out);
+		whole = false;
+	}
+	if (worker->umem.count[SL_FRAME_RX] ||
+	    worker->umem.count[SL_FRAME_STAGE])
+		whole = false;
+	return whole;
+}
+
+static void refresh(struct sl_fwd *fwd)
+{
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
+		fwd->end_port[e]->ops->stats(fwd->end_port[e]);
+}
+
+static void workers_stop(struct sl_fwd *fwd)
+{
+	for (uint32_t w = 0; w < fwd->n_workers; w++)
+		sl_fwd_worker_stop(&fwd->workers[w]);
+}
+
+/* The sockets get no more packets by now. Takes every frame back; true if all are there. */
+static bool plane_stop(struct sl_fwd *fwd)
+{
+	bool whole = true;
+
+	workers_stop(fwd);
+	sl_fwd_workers_drain(fwd->workers, fwd->n_workers);
+	sl_fwd_stages_stop(&fwd->stages);
+	refresh(fwd);
+	for (uint32_t w = 0; w < fwd->n_workers; w++) {
+		sl_fwd_worker_reclaim(&fwd->workers[w]);
+		whole = worker_account(fwd, &fwd->workers[w]) && whole;
+	}
+	return whole;
+}
+
+/* 0 or -errno; `fd` is closed. */
+static int stats_write(struct sl_fwd *fwd, bool json, bool accounted, int fd)
+{
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	int err;
+
+	if (!out)
+		return fd < 0 ? -EPROTO : -errno;
+	err = sl_fwd_stats_print(fwd, json, accounted, out);
+	return fclose(out) ? -EIO : err;
+}
+
+static void ports_set(struct sl_fwd *fwd,
+		      const struct sl_channel_message *message)
+{
+	if (message->n > SL_CHANNEL_PORTS_MAX ||
+	    message->first > fwd->plan.n_ends ||
+	    message->n > fwd->plan.n_ends - message->first)
+		return;
+	for (uint32_t i = 0; i < message->n; i++) {
+		struct sl_fwd_port *port = fwd->end_port[message->first + i];
+
+		__atomic_store_n(&port->link,
+				 message->port[i] & SL_CHANNEL_LINK,
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&port->busy_poll,
+				 message->port[i] & SL_CHANNEL_POLL,
+				 __ATOMIC_RELAXED);
+	}
+}
+
+static void forwarded_set(struct sl_fwd_iface *iface,
+			  const struct sl_channel_message *message)
+{
+	iface->forwarded = message->count;
+	iface->counted = message->n;
+}
+
+/* Carries a message out, and closes `fd`. True if it was the last one. */
+static bool message_do(struct sl_fwd *fwd, int channel,
+		       const struct sl_channel_message *message, int fd)
+{
+	struct sl_channel_message answer = { .type = SL_CHANNEL_DONE };
+	int32_t whole;
+
+	switch (message->type) {
+	case SL_CHANNEL_PORTS:
+		ports_set(fwd, message);
+		return false;
+	case SL_CHANNEL_FORWARDED:
+		if (message->value >= 0 &&
+		    (uint32_t)message->value < fwd->n_ifaces)
+			forwarded_set(&fwd->ifaces[message->value], message);
+		return false;
+	case SL_CHANNEL_STATS:
+		refresh(fwd);
+		answer.value = stats_write(fwd, message->value,
+					   sl_fwd_stats_accounted(fwd), fd);
+		break;
+	case SL_CHANNEL_STOP:
+		whole = plane_stop(fwd);
+		answer.value = stats_write(fwd, message->value, whole, fd);
+		if (!answer.value)
+			answer.value = whole;
+		break;
+	case SL_CHANNEL_HOLD:
+		workers_stop(fwd);
+		answer.value = sl_handover_record(fwd, fd);
+		break;
+	default:
+		answer.value = -EPROTO;
+	}
+	sl_channel_send(channel, &answer, -1);
+	return message->type == SL_CHANNEL_STOP ||
+	       message->type == SL_CHANNEL_HOLD;
+}
+
+static void plane_serve(struct sl_fwd *fwd, int channel)
+{
+	struct sl_channel_message message;
+	bool last = false;
+
+	while (!last) {
+		int fd = -1;
+		int err = sl_channel_receive(channel, WATCH_MS, &message, &fd);
+
+		if (!err)
+			last = message_do(fwd, channel, &message, fd);
+		else if (err == -EPIPE)
+			return; /* the agent is gone, and this process about to be */
+		sl_fwd_stages_watch(&fwd->stages);
+	}
+	sl_fwd_stages_close(&fwd->stages);
+}
+
+void sl_plane_run(struct sl_fwd *fwd, int channel, int record_fd)
+{
+	int err = plane_start(fwd, channel, record_fd);
+
+	/* _exit(): what the agent has in its buffers is its own to print. */
+	if (err)
+		_exit(err == -EDOM ? SL_PLANE_INPUT : SL_PLANE_SYSTEM);
+	plane_serve(fwd, channel);
+	_exit(SL_PLANE_DONE);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * `rule NAME` of a stage: the filter tells a rule's slot, and the name of each slot stands in
+ * a map beside the program (sl_names). A rule has a slot of its own on each interface; it
+ * keeps it from one generation to the next, but may be gone and come back by another.
+ */
+#ifndef SLUICE_FWD_RULES_H
+#define SLUICE_FWD_RULES_H
+
+#include <stdint.h>
+
+struct sl_fwd;
+
+/* Agent: room for the slots of the stages that name a rule, shared with a child. 0 or -ENOMEM. */
+int sl_fwd_rules_open(struct sl_fwd *fwd);
+void sl_fwd_rules_close(struct sl_fwd *fwd); /* after the stages */
+
+/* Data plane: tells each of its stages where its slots stand. */
+void sl_fwd_rules_bind(struct sl_fwd *fwd);
+
+/*
+ * Reads the slots anew from the program that is attached to interface `iface`: at the start, and
+ * when it is another one. Either process's main thread; needs CAP_SYS_ADMIN, effective. What cannot be read
+ * stays as it was. 0 or -errno.
+ */
+int sl_fwd_rules_read(struct sl_fwd *fwd, uint32_t iface, uint32_t program_id);
+
+/* Says which of them no interface has a slot for. */
+void sl_fwd_rules_say(const struct sl_fwd *fwd);
+
+#endif /* SLUICE_FWD_RULES_H */
