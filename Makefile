@@ -5,6 +5,7 @@
 # make check          every test, with one guest: Linux 6.1 in QEMU (root)
 # make check-quick    the tests that need neither root nor the network
 # make check-vm       every kernel and NIC of the guest lab; more than an hour (root)
+# make driver         the patched e1000e for Debian's 6.12: build/driver/e1000e.ko
 # make soak           ten minutes of random tests, reloads, kills and flaps (root)
 # make fuzz           each fuzz target for FUZZ_SECONDS (600), two side by side
 # make bench          benchmarks, beside their peers (root)
@@ -12,7 +13,7 @@
 # make lint           formatters and static analysis
 # make golden-update  take the golden tests' present output as expected
 #
-# demo, check, check-vm, fuzz and bench install the Debian packages they miss first.
+# demo, check, check-vm, driver, fuzz and bench install the Debian packages they miss first.
 
 PREFIX ?= /usr/local
 BUILD := build
@@ -196,7 +197,7 @@ fuzz-targets: $(FUZZ)
 # Packages first, then a make of its own, which sees the compilers they brought.
 PACKAGES := config/debian/ensure-packages
 
-.PHONY: check check-quick check-vm soak demo bench fuzz
+.PHONY: check check-quick check-vm driver soak demo bench fuzz
 check:
 	$(PACKAGES) build demo test vm
 	+$(MAKE) all unit fuzz-targets
@@ -210,7 +211,13 @@ check-vm:
 		command -v $$c >/dev/null || continue; \
 		$(MAKE) CLANG=$$c BUILD=$(BUILD)/$$c $(BUILD)/$$c/sluice || exit; \
 	done
+	+$(MAKE) driver
 	tests/run matrix
+
+# HEADERS=/lib/modules/VERSION/build: for that kernel, not the guest lab's.
+driver:
+	$(PACKAGES) build vm driver
+	SLUICE_BUILD=$(BUILD) HEADERS=$(HEADERS) driver-patches/build.sh e1000e/6.12 $(BUILD)/driver
 
 soak:
 	$(PACKAGES) build demo test

@@ -25,6 +25,8 @@ from collections import namedtuple
 
 # release: the kernel's own name for itself, as below lib/modules.
 Kernel = namedtuple("Kernel", "release folder image")
+# folder: usr/src in it has the headers' folders, and linux-source-<base>.tar.xz.
+Development = namedtuple("Development", "release folder base")
 # prefix: what stands before its arguments, environment: what it needs besides the user's.
 Qemu = namedtuple("Qemu", "prefix environment version")
 
@@ -202,6 +204,25 @@ class Archive:
         if not images:
             raise Unavailable("kernel %s: its package has no image" % release)
         return Kernel(release, folder, images[0])
+
+    def _development(self, name):
+        kernel, _ = self._kernel(name)
+        base = re.match(r"\d+\.\d+", kernel).group(0)
+        abi = re.sub(r"-(rt-)?amd64$", "", kernel)
+        shown = self._apt(KERNELS[name][0], "apt-cache", "show", "--no-all-versions",
+                          "linux-headers-" + kernel)
+        version = re.search(r"^Version: (\S+)", shown, re.M).group(1)
+        common = "linux-headers-%s-common" % abi + ("-rt" if "-rt-" in kernel else "")
+        names = ["linux-headers-" + kernel, common, "linux-kbuild-" + abi, "linux-source-" + base]
+
+        def make(folder):
+            self._unpack(KERNELS[name][0], ["%s=%s" % (n, version) for n in names], folder)
+        return Development(kernel, self._made("development-" + kernel, make), base)
+
+    def development(self, name):
+        """Headers, build tools and source of the kernel that kernel(name) is."""
+        with self._lock():
+            return self._development(name)
 
     # ---- QEMU -------------------------------------------------------------
 
