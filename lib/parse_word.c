@@ -186,7 +186,9 @@ int sl_parse_size(struct sl_parser *p, uint64_t *bytes)
 	uint64_t v = 0;
 	int err = sl_size_parse(p->token.text, p->token.length, &v);
 
-	err = quantity(p, err, v, "a size in bytes of at least 1, or in K, M or G (such as 64M)");
+	err = quantity(
+		p, err, v,
+		"a size in bytes of at least 1, or in K, M or G (such as 64M)");
 	if (!err)
 		*bytes = v;
 	return err;
