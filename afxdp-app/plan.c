@@ -121,6 +121,7 @@ int sl_fwd_plan_mesh(struct sl_fwd_plan *plan,
 
 	for (uint32_t i = 1; i < n_ifaces; i++)
 		new.lanes = min(new.lanes, ifaces[i].tx);
+	new.lanes = max(new.lanes, 1);
 	for (uint32_t i = 0; i < n_ifaces; i++)
 		n += max(ifaces[i].rx, new.lanes);
 	new.ends = calloc(n + 1, sizeof(*new.ends));

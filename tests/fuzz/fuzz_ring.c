@@ -111,7 +111,9 @@ static void lie_rx(struct mock_kernel *kernel, uint8_t kind)
 					 << SL_FRAME_SHIFT,
 				 .len = 60 };
 
-	if (mock_ring_used(&kernel->rx) || !mock_kernel_frames(kernel))
+	/* Between packets: amid one, what the kernel goes on with would be another. */
+	if (kernel->rx_part || mock_ring_used(&kernel->rx) ||
+	    !mock_kernel_frames(kernel))
 		return;
 	lab.lies++;
 	switch (kind % 5) {
