@@ -46,7 +46,7 @@ BAD_INPUT = [
         "rule r%d drop tcp to any port %d\n" % (n, n + 1) for n in range(3)), None,
      ["sluice.conf:5:", "3 rules", "the limit is 2", "r2"]),
     ("more tables than the budget", "interface box0\nlimits { tables 64K }\nrule a drop from 10.0.0.1\n",
-     None, ["box0: compile: 1 rules need", "the budget is 0.1 MiB", "limits { tables }"]),
+     None, ["box0: compile: 1 rules need", "the budget is 64 KiB", "limits { tables }"]),
 ]
 USAGE_ERRORS = [["no-such-command"], ["apply"], ["check"], ["explain", "box0"],
                 ["stats", "--no-such-option"], []]
