@@ -336,7 +336,8 @@ def test_replay(tap, lab):
     with tap.case("two threads replay each frame equally often"):
         if os.cpu_count() < 2:
             raise Skip("one CPU")
-        got, _ = capture(lab, 590, "--pcap", pcap_file(lab, "two", frames), "--threads", "2")
+        got, _ = capture(lab, 590, "--pcap", pcap_file(lab, "two", frames), "--threads", "2",
+                         threads=2)
         check(sorted(got), sorted(frames * 10), "frames")
     with tap.case("frames that cannot be sent are counted"):
         path = pcap_file(lab, "odd", [frames[0], mac[:13], mac + bytes(1600), frames[1]])
