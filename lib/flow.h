@@ -33,6 +33,9 @@ struct sl_flow {
 	bool queued;
 };
 
+/* The place of what instruction `i` names (sl_insn_names_other()). */
+size_t sl_flow_target(const struct sl_code *code, size_t i);
+
 /* Do all jumps and records lead to instructions? */
 bool sl_flow_is_closed(const struct sl_code *code);
 

@@ -16,6 +16,7 @@
 #include <bpf/libbpf.h>
 
 #include "filter.h"
+#include "insn.h"
 #include "sluice/abi.h"
 #include "specialise.h"
 
@@ -50,7 +51,7 @@ static void find_maps(const struct bpf_insn *insns, size_t n, struct maps *maps)
 {
 	*maps = (struct maps){ .constants = -1 };
 	for (size_t i = 0; i < n; i++)
-		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) &&
+		if (sl_insn_is_wide(&insns[i]) &&
 		    (insns[i].src_reg == BPF_PSEUDO_MAP_VALUE ||
 		     insns[i].src_reg == BPF_PSEUDO_MAP_FD))
 			look_at_map(insns[i].imm, maps);

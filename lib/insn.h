@@ -60,19 +60,32 @@ static inline bool sl_insn_is_pure(const struct bpf_insn *insn)
 	       sl_insn_is_wide(insn);
 }
 
-/* The distance of a jump from the instruction behind it. */
-static inline int32_t sl_insn_distance(const struct bpf_insn *insn)
-{
-	/* A long jump (gotol, clang 18) has it in the immediate. */
-	return insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off;
-}
-
 /* Names a function by its distance, as a callee or as a callback. */
 static inline bool sl_insn_names_function(const struct bpf_insn *insn)
 {
 	return (sl_insn_is_jump(insn, BPF_CALL) &&
 		insn->src_reg == BPF_PSEUDO_CALL) ||
 	       (sl_insn_is_wide(insn) && insn->src_reg == BPF_PSEUDO_FUNC);
+}
+
+/* Is its distance, as below, in the immediate? A long jump's is (clang 18). */
+static inline bool sl_insn_reaches_far(const struct bpf_insn *insn)
+{
+	return sl_insn_names_function(insn) ||
+	       insn->code == (BPF_JMP32 | BPF_JA);
+}
+
+/* Names another instruction: where a jump leads, or a function begins. */
+static inline bool sl_insn_names_other(const struct bpf_insn *insn)
+{
+	return sl_insn_names_function(insn) || sl_insn_is_branch(insn) ||
+	       sl_insn_is_jump(insn, BPF_JA);
+}
+
+/* How far from the one behind instruction `insn` is what it names. */
+static inline int32_t sl_insn_distance(const struct bpf_insn *insn)
+{
+	return sl_insn_reaches_far(insn) ? insn->imm : insn->off;
 }
 
 sl_registers sl_insn_reads(const struct bpf_insn *insn);

@@ -21,11 +21,17 @@ static bool is_dead(const struct sl_code *code, const struct sl_flow *flow,
 	       !(flow[i].live & sl_register(code->insns[i].dst_reg));
 }
 
-/* A branch with a known outcome becomes a jump, or nothing. */
-static bool reads_nothing(const struct sl_flow *flow, size_t i,
-			  const struct bpf_insn *insn)
+/* A branch with this outcome. Known, it becomes a jump, or nothing. */
+static bool comes_to(const struct sl_code *code, const struct sl_flow *flow,
+		     size_t i, int outcome)
 {
-	return sl_insn_is_branch(insn) && flow[i].outcome >= 0;
+	return sl_insn_is_branch(&code->insns[i]) && flow[i].outcome == outcome;
+}
+
+static bool is_decided(const struct sl_code *code, const struct sl_flow *flow,
+		       size_t i)
+{
+	return comes_to(code, flow, i, 0) || comes_to(code, flow, i, 1);
 }
 
 static sl_registers live_before(const struct sl_code *code,
@@ -34,7 +40,7 @@ static sl_registers live_before(const struct sl_code *code,
 	const struct bpf_insn *insn = &code->insns[i];
 	sl_registers live = flow[i].live;
 
-	if (is_dead(code, flow, i) || reads_nothing(flow, i, insn))
+	if (is_dead(code, flow, i) || is_decided(code, flow, i))
 		return live;
 	if (sl_insn_is_pure(insn))
 		live &= (sl_registers)~sl_register(insn->dst_reg);
@@ -83,18 +89,12 @@ static void mark(const struct sl_code *code, const struct sl_flow *flow,
 {
 	for (size_t i = 0; i < code->n; i++) {
 		stays[i] = flow[i].seen && !is_dead(code, flow, i) &&
-			   !(sl_insn_is_branch(&code->insns[i]) &&
-			     flow[i].outcome == 0);
+			   !comes_to(code, flow, i, 0);
 		if (!sl_insn_is_wide(&code->insns[i]))
 			continue;
 		stays[i + 1] = stays[i];
 		i++;
 	}
-}
-
-static size_t target_of(const struct sl_code *code, size_t i)
-{
-	return (size_t)((int64_t)i + 1 + sl_insn_distance(&code->insns[i]));
 }
 
 /* Jumps over nothing but what goes, from the end: one may make way for another. */
@@ -105,11 +105,10 @@ static void unmark_short_jumps(const struct sl_code *code,
 		const struct bpf_insn *insn = &code->insns[i];
 		size_t next = i + 1, target;
 
-		if (!stays[i] ||
-		    !(sl_insn_is_jump(insn, BPF_JA) ||
-		      (sl_insn_is_branch(insn) && flow[i].outcome > 0)))
+		if (!stays[i] || !(sl_insn_is_jump(insn, BPF_JA) ||
+				   comes_to(code, flow, i, 1)))
 			continue;
-		target = target_of(code, i);
+		target = sl_flow_target(code, i);
 		while (next < target && !stays[next])
 			next++;
 		stays[i] = next != target;
@@ -123,17 +122,12 @@ static void redirect(const struct sl_code *code, const struct sl_flow *flow,
 	struct bpf_insn *insn = &code->insns[i];
 	int32_t distance;
 
-	if (sl_insn_names_function(insn)) {
-		insn->imm = (int32_t)(moved[(int64_t)i + 1 + insn->imm] -
-				      moved[i] - 1);
+	if (!sl_insn_names_other(insn))
 		return;
-	}
-	if (!sl_insn_is_branch(insn) && !sl_insn_is_jump(insn, BPF_JA))
-		return;
-	distance = (int32_t)(moved[target_of(code, i)] - moved[i] - 1);
-	if (sl_insn_is_branch(insn) && flow[i].outcome > 0)
+	distance = (int32_t)(moved[sl_flow_target(code, i)] - moved[i] - 1);
+	if (comes_to(code, flow, i, 1))
 		*insn = (struct bpf_insn){ .code = BPF_JMP | BPF_JA };
-	if (insn->code == (BPF_JMP32 | BPF_JA))
+	if (sl_insn_reaches_far(insn))
 		insn->imm = distance;
 	else
 		insn->off = (int16_t)distance;
@@ -184,36 +178,36 @@ static void compact(struct sl_code *code, const struct sl_flow *flow,
 	code->n = end;
 }
 
-bool sl_flow_is_closed(const struct sl_code *code)
+static bool are_closed(const void *records, uint32_t n, uint32_t bytes,
+		       size_t end)
 {
-	const char *func = code->func_info, *line = code->line_info;
+	const char *record = records;
 	uint32_t at;
 
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(&at, record + (size_t)i * bytes, sizeof(at));
+		if (at >= end)
+			return false;
+	}
+	return true;
+}
+
+bool sl_flow_is_closed(const struct sl_code *code)
+{
 	for (size_t i = 0; i < code->n; i++) {
 		const struct bpf_insn *insn = &code->insns[i];
-		int64_t to = (int64_t)i + 1;
 
-		if (sl_insn_names_function(insn))
-			to += insn->imm;
-		else if (sl_insn_is_branch(insn) ||
-			 sl_insn_is_jump(insn, BPF_JA))
-			to += sl_insn_distance(insn);
-		if (to < 0 || (uint64_t)to > code->n)
+		/* (Before the first is behind the last, unsigned.) */
+		if (sl_insn_names_other(insn) &&
+		    sl_flow_target(code, i) > code->n)
 			return false;
 		if (sl_insn_is_wide(insn) && i + 1 == code->n)
 			return false;
 	}
-	for (uint32_t k = 0; k < code->n_func_info; k++) {
-		memcpy(&at, func + (size_t)k * code->func_info_bytes, 4);
-		if (at >= code->n)
-			return false;
-	}
-	for (uint32_t k = 0; k < code->n_line_info; k++) {
-		memcpy(&at, line + (size_t)k * code->line_info_bytes, 4);
-		if (at >= code->n)
-			return false;
-	}
-	return true;
+	return are_closed(code->func_info, code->n_func_info,
+			  code->func_info_bytes, code->n) &&
+	       are_closed(code->line_info, code->n_line_info,
+			  code->line_info_bytes, code->n);
 }
 
 int sl_flow_prune(struct sl_code *code, struct sl_flow *flow)

@@ -207,22 +207,26 @@ static int8_t outcome(const struct sl_flow *flow, const struct bpf_insn *insn)
 		       (int64_t)b.number);
 }
 
+size_t sl_flow_target(const struct sl_code *code, size_t i)
+{
+	return (size_t)((int64_t)i + 1 + sl_insn_distance(&code->insns[i]));
+}
+
 int sl_flow_successors(const struct sl_code *code, const struct sl_flow *flow,
 		       size_t i, size_t to[2])
 {
 	const struct bpf_insn *insn = &code->insns[i];
 	size_t next = i + (sl_insn_is_wide(insn) ? 2 : 1);
-	size_t target = (size_t)((int64_t)i + 1 + sl_insn_distance(insn));
 
 	if (sl_insn_is_jump(insn, BPF_EXIT))
 		return 0;
 	to[0] = next;
 	if (sl_insn_is_jump(insn, BPF_JA)) {
-		to[0] = target;
+		to[0] = sl_flow_target(code, i);
 	} else if (sl_insn_is_branch(insn)) {
+		to[1] = sl_flow_target(code, i);
 		if (flow[i].outcome > 0)
-			to[0] = target;
-		to[1] = target;
+			to[0] = to[1];
 		return flow[i].outcome < 0 ? 2 : 1;
 	}
 	return 1;
@@ -285,7 +289,7 @@ static void visit(struct pass *p, size_t i)
 	if (sl_insn_is_branch(insn))
 		p->flow[i].outcome = outcome(&p->flow[i], insn);
 	if (sl_insn_names_function(insn))
-		enter(p, (size_t)((int64_t)i + 1 + insn->imm));
+		enter(p, sl_flow_target(p->code, i));
 	n = sl_flow_successors(p->code, p->flow, i, to);
 	for (int k = 0; k < n; k++) {
 		arrive(p, to[k], reg);
