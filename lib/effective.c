@@ -126,17 +126,12 @@ static void check_rule(struct check *c, const struct sl_rule *rule)
 static void check_limits(struct check *c)
 {
 	struct sl_limiter_sum sum = { 0 };
-	const char *why = NULL;
+	const char *why;
+	const struct sl_rule *rule =
+		sl_limiter_count_rules(c->config, &sum, &why);
 
-	for (size_t i = 0; i < c->config->n_rules && !why; i++) {
-		const struct sl_rule *rule = &c->config->rules[i];
-
-		if (rule->verdict.action != SL_ACTION_LIMIT)
-			continue;
-		why = sl_limiter_count(&sum, sl_limiter_lines(&rule->verdict));
-		if (why)
-			refuse_rule(c, rule, why);
-	}
+	if (rule)
+		refuse_rule(c, rule, why);
 }
 
 static void check_forwarder(struct check *c, const struct sl_forwarder *f)

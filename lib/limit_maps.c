@@ -22,19 +22,12 @@
 static int count_rules(const struct sl_config *config,
 		       struct sl_limiter_sum *sum, struct sl_error *error)
 {
-	const char *why = NULL;
+	const char *why;
+	const struct sl_rule *rule = sl_limiter_count_rules(config, sum, &why);
 
-	for (size_t i = 0; i < config->n_rules && !why; i++) {
-		const struct sl_rule *rule = &config->rules[i];
-
-		if (rule->verdict.action != SL_ACTION_LIMIT)
-			continue;
-		why = sl_limiter_count(sum, sl_limiter_lines(&rule->verdict));
-		if (why)
-			return sl_error_set(error, -EINVAL, "rule \"%s\": %s",
-					    rule->name, why);
-	}
-	return 0;
+	return rule ? sl_error_set(error, -EINVAL, "rule \"%s\": %s",
+				   rule->name, why) :
+		      0;
 }
 
 static int want_rules(const struct sl_config *config, struct sl_limit_maps *l)

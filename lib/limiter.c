@@ -290,3 +290,19 @@ const char *sl_limiter_count(struct sl_limiter_sum *sum, uint32_t lines)
 	sum->n_lines += lines;
 	return NULL;
 }
+
+const struct sl_rule *sl_limiter_count_rules(const struct sl_config *config,
+					     struct sl_limiter_sum *sum,
+					     const char **why)
+{
+	for (size_t i = 0; i < config->n_rules; i++) {
+		const struct sl_action_spec *spec = &config->rules[i].verdict;
+
+		if (spec->action != SL_ACTION_LIMIT)
+			continue;
+		*why = sl_limiter_count(sum, sl_limiter_lines(spec));
+		if (*why)
+			return &config->rules[i];
+	}
+	return NULL;
+}

@@ -13,6 +13,8 @@
 #include "sluice/limit.h"
 
 struct sl_action_spec;
+struct sl_config;
+struct sl_rule;
 
 /*
  * Buckets of a limiter per source: 131,072, in 1 MiB. A source needs one while
@@ -44,6 +46,14 @@ struct sl_limiter_sum {
  * do (half a sentence that does not change), and *sum is unchanged.
  */
 const char *sl_limiter_count(struct sl_limiter_sum *sum, uint32_t lines);
+
+/*
+ * Counts those of the configuration, up to the first one too many: that rule,
+ * and *why as above; or NULL.
+ */
+const struct sl_rule *sl_limiter_count_rules(const struct sl_config *config,
+					     struct sl_limiter_sum *sum,
+					     const char **why);
 
 /*
  * Fills *l, all but `line`. `cpus` may claim at the same time (at least 1);
