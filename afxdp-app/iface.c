@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "iface.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/sysfs.h"
 #include "umem.h"
 
 static int ethtool(int fd, const char *name, void *command)
@@ -24,42 +22,12 @@ static int ethtool(int fd, const char *name, void *command)
 	return ioctl(fd, SIOCETHTOOL, &request) ? -errno : 0;
 }
 
-/*
- * /sys shows the network namespace it was mounted in; ip netns exec mounts it anew. An
- * interface of that name in another namespace can have the same index only by chance.
- */
-static bool sysfs_shows(const char *name)
-{
-	char path[64], text[16] = "";
-	bool shows = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/class/net/%s/ifindex", name);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fgets(text, sizeof(text), file))
-		shows = strtoul(text, NULL, 10) == if_nametoindex(name);
-	fclose(file);
-	return shows;
-}
-
 static uint32_t queues_by_sysfs(const char *name, const char *prefix)
 {
-	char path[64];
-	struct dirent *entry;
 	uint32_t n = 0;
-	DIR *dir;
 
-	if (!sysfs_shows(name))
-		return 1;
-	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
-	dir = opendir(path);
-	if (!dir)
-		return 1;
-	while ((entry = readdir(dir)))
-		n += !strncmp(entry->d_name, prefix, strlen(prefix));
-	closedir(dir);
+	if (sl_sysfs_net_shows(name, (int)if_nametoindex(name)))
+		n = sl_sysfs_net_queues(name, prefix);
 	return n ? n : 1;
 }
 

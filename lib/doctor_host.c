@@ -13,26 +13,13 @@
 
 #include "genl.h"
 #include "netdev_uapi.h"
-
-static bool read_text(const char *path, char *text, size_t bytes)
-{
-	FILE *in = fopen(path, "re");
-
-	*text = '\0';
-	if (!in)
-		return false;
-	if (!fgets(text, (int)bytes, in))
-		*text = '\0';
-	fclose(in);
-	text[strcspn(text, "\n")] = '\0';
-	return *text;
-}
+#include "sysfs.h"
 
 static int read_number(const char *path)
 {
 	char text[32];
 
-	return read_text(path, text, sizeof(text)) ?
+	return sl_sysfs_line(path, text, sizeof(text)) ?
 		       (int)strtol(text, NULL, 10) :
 		       -1;
 }
@@ -54,7 +41,7 @@ static int find_process(const char *name)
 		if (!isdigit((unsigned char)*entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.16s/comm", entry->d_name);
-		if (read_text(path, comm, sizeof(comm)) &&
+		if (sl_sysfs_line(path, comm, sizeof(comm)) &&
 		    strcmp(comm, name) == 0)
 			pid = (int)strtol(entry->d_name, NULL, 10);
 	}
@@ -102,7 +89,7 @@ void sl_host_read(struct sl_host *host)
 	/* Of the first network namespace only. */
 	host->jit_harden = read_number("/proc/sys/net/core/bpf_jit_harden");
 	host->irqbalance = find_process("irqbalance");
-	read_text("/sys/devices/system/cpu/vulnerabilities/spectre_v2",
-		  host->spectre_v2, sizeof(host->spectre_v2));
+	sl_sysfs_line("/sys/devices/system/cpu/vulnerabilities/spectre_v2",
+		      host->spectre_v2, sizeof(host->spectre_v2));
 	read_netdev(host);
 }

@@ -1,54 +1,24 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * What only /sys tells of an interface, and its queues where netdev-genl does
- * not tell them (before Linux 6.8, or while the interface is down). /sys shows
- * the network namespace that it was mounted in.
+ * not tell them (before Linux 6.8, or while the interface is down).
  */
 #include "doctor_nic.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define PATH_BYTES 128
-
-static bool read_text(const struct sl_nic *nic, const char *file, char *text,
-		      size_t bytes)
-{
-	char path[PATH_BYTES];
-	FILE *in;
-
-	snprintf(path, sizeof(path), "/sys/class/net/%s/%s", nic->name, file);
-	in = fopen(path, "re");
-	*text = '\0';
-	if (!in)
-		return false;
-	if (!fgets(text, (int)bytes, in))
-		*text = '\0';
-	fclose(in);
-	text[strcspn(text, "\n")] = '\0';
-	return *text;
-}
+#include "sysfs.h"
 
 static bool read_number(const struct sl_nic *nic, const char *file,
 			long long *number)
 {
 	char text[32];
 
-	if (!read_text(nic, file, text, sizeof(text)))
+	if (!sl_sysfs_net_line(nic->name, file, text, sizeof(text)))
 		return false;
 	*number = strtoll(text, NULL, 10);
 	return true;
-}
-
-/* An interface of that name in another namespace has that index by chance only. */
-static bool shows(const struct sl_nic *nic)
-{
-	long long ifindex;
-
-	return read_number(nic, "ifindex", &ifindex) && ifindex == nic->ifindex;
 }
 
 static void read_polling(const struct sl_nic *nic, struct sl_nic_polling *p)
@@ -75,31 +45,14 @@ static int add_queues(struct sl_nic *nic, uint32_t n, bool tx)
 	return 0;
 }
 
-static uint32_t count_entries(const struct sl_nic *nic, const char *prefix)
-{
-	char path[PATH_BYTES];
-	struct dirent *entry;
-	uint32_t n = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", nic->name);
-	dir = opendir(path);
-	if (!dir)
-		return 0;
-	while ((entry = readdir(dir)))
-		n += !strncmp(entry->d_name, prefix, strlen(prefix));
-	closedir(dir);
-	return n;
-}
-
 static int list_queues(struct sl_nic *nic)
 {
 	uint32_t rx = nic->channels.rx, tx = nic->channels.tx;
 	int err;
 
 	if (nic->sysfs.visible) {
-		rx = count_entries(nic, "rx-");
-		tx = count_entries(nic, "tx-");
+		rx = sl_sysfs_net_queues(nic->name, "rx-");
+		tx = sl_sysfs_net_queues(nic->name, "tx-");
 	}
 	err = add_queues(nic, rx, false);
 	return err ? err : add_queues(nic, tx, true);
@@ -110,13 +63,14 @@ int sl_nic_read_sysfs(struct sl_nic *nic)
 	long long node;
 
 	nic->sysfs.numa_node = SL_NIC_UNKNOWN;
-	nic->sysfs.visible = shows(nic);
+	nic->sysfs.visible = sl_sysfs_net_shows(nic->name, nic->ifindex);
 	if (nic->sysfs.visible) {
 		read_polling(nic, &nic->sysfs.polling);
 		if (read_number(nic, "device/numa_node", &node))
 			nic->sysfs.numa_node = (int)node;
-		read_text(nic, "device/local_cpulist", nic->sysfs.local_cpus,
-			  sizeof(nic->sysfs.local_cpus));
+		sl_sysfs_net_line(nic->name, "device/local_cpulist",
+				  nic->sysfs.local_cpus,
+				  sizeof(nic->sysfs.local_cpus));
 	}
 	return nic->queues.n ? 0 : list_queues(nic);
 }
