@@ -25,15 +25,15 @@ char licence[] __attribute__((section("license"), used)) = "Dual BSD/GPL";
 """
 
 
-def two_sides(lab, ipv6=False, mtu=1500):
+def two_sides(lab, ipv6=False, mtu=1500, queues=1):
     """
         [peer] peer0 ---- box0 [box] box1 ---- far0 [far]
 
     Traffic enters at peer0; Sluice runs in `box`.
     """
     lab.add("peer", "box", "far", ipv6=ipv6)
-    lab.veth("peer", "peer0", "box", "box0", mtu=mtu)
-    lab.veth("box", "box1", "far", "far0", mtu=mtu)
+    lab.veth("peer", "peer0", "box", "box0", mtu=mtu, queues=queues)
+    lab.veth("box", "box1", "far", "far0", mtu=mtu, queues=queues)
 
 
 def foreign_object(lab):

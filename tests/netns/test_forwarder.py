@@ -294,9 +294,7 @@ def busy_workers(tap):
     """Two workers that never sleep on one CPU: it works, and is told to be a bad idea."""
     text = WIRE.replace("workers 1; poll sleep", "workers 2 cpus %s; poll busy")
     with Lab() as lab:
-        lab.add("peer", "box", "far")
-        lab.veth("peer", "peer0", "box", "box0", queues=2)
-        lab.veth("box", "box1", "far", "far0", queues=2)
+        two_sides(lab, queues=2)
         lab.apply(WIRE, ns="box")
         cpu = sorted(os.sched_getaffinity(0))[0]
         forwarder = Forwarder(lab, text % cpu)
@@ -314,9 +312,7 @@ def busy_workers(tap):
 def more_queues(tap):
     """A receive queue that appears later gets a socket."""
     with Lab() as lab:
-        lab.add("peer", "box", "far")
-        lab.veth("peer", "peer0", "box", "box0", queues=2)
-        lab.veth("box", "box1", "far", "far0", queues=2)
+        two_sides(lab, queues=2)
         for ns, dev in (("peer", "peer0"), ("box", "box0"), ("box", "box1"), ("far", "far0")):
             lab.run(["ethtool", "-L", dev, "rx", "1", "tx", "1"], ns=ns)
         lab.apply(WIRE, ns="box")

@@ -20,9 +20,7 @@ TWO = WIRE.replace("workers 1", "workers 2")
 
 
 def two_queues(lab):
-    lab.add("peer", "box", "far")
-    lab.veth("peer", "peer0", "box", "box0", queues=2)
-    lab.veth("box", "box1", "far", "far0", queues=2)
+    two_sides(lab, queues=2)
     lab.apply(WIRE, ns="box")
 
 

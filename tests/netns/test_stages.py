@@ -405,9 +405,7 @@ def example(tap):
 def told(tap):
     """What a stage, the second of two objects, is told for each of two workers."""
     with Lab() as lab:
-        lab.add("peer", "box", "far")
-        lab.veth("peer", "peer0", "box", "box0", queues=2)
-        lab.veth("box", "box1", "far", "far0", queues=2)
+        two_sides(lab, queues=2)
         shared_object(lab, "dropper.so", DROPPER % "SL_STAGE_ABI")
         shared_object(lab, "teller.so", TELLER, "-DREFUSES=0")
         text = config('stage "dropper.so"', 'stage "teller.so"', workers=2)

@@ -11,28 +11,11 @@
 #include <string.h>
 
 #include "lib/config.h"
-#include "random_numbers.h"
+#include "random_prefix.h"
 #include "xdp/classify.h"
 
 #define PREFIXES_MAX 64
 #define RULES_MAX 400
-
-/* Few distinct bits, so that prefixes nest, touch and repeat. */
-static struct sl_prefix random_prefix(void)
-{
-	static const uint8_t bytes[] = { 0, 1, 0x7f, 0x80, 0xff };
-	struct sl_prefix p = { .family = random_below(2) ? 4 : 6 };
-	unsigned size = p.family == 4 ? 4 : 16;
-
-	p.length = (uint8_t)random_below(size * 8 + 1);
-	if (random_below(4) == 0)
-		p.length = (uint8_t)(size * 8);
-	for (unsigned i = 0; i < size; i++)
-		p.addr[i] = bytes[random_below(sizeof(bytes))];
-	for (unsigned bit = p.length; bit < size * 8; bit++)
-		p.addr[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-	return p;
-}
 
 static struct sl_addr random_addr(const struct sl_set *set)
 {
@@ -49,7 +32,7 @@ static struct sl_addr random_addr(const struct sl_set *set)
 		a.prefixes = calloc(a.n_prefixes, sizeof(*a.prefixes));
 		assert_non_null(a.prefixes);
 		for (size_t i = 0; i < a.n_prefixes; i++)
-			a.prefixes[i] = random_prefix();
+			a.prefixes[i] = random_prefix(false);
 		break;
 	default:
 		a.kind = SL_ADDR_ANY;
@@ -169,7 +152,7 @@ static struct sl_config random_config(void)
 		s->n_prefixes = random_below(PREFIXES_MAX);
 		s->prefixes = calloc(s->n_prefixes + 1, sizeof(*s->prefixes));
 		for (size_t p = 0; p < s->n_prefixes; p++)
-			s->prefixes[p] = random_prefix();
+			s->prefixes[p] = random_prefix(false);
 		s->n_macs = random_below(4);
 		s->macs = calloc(s->n_macs + 1, sizeof(*s->macs));
 		for (size_t m = 0; m < s->n_macs; m++)
@@ -206,7 +189,7 @@ static void random_address(const struct sl_config *c, unsigned family,
 			   __u64 out[2])
 {
 	const struct sl_set *s = c->sets[random_below((uint32_t)c->n_sets)];
-	struct sl_prefix p = random_prefix();
+	struct sl_prefix p = random_prefix(false);
 	unsigned size = family == SL_FAMILY_IP4 ? 4 : 16, bit;
 	uint8_t bytes[16] = { 0 };
 

@@ -23,21 +23,13 @@
 #include "lib/live.h"
 #include "xdp/live.h"
 
+#include "random_prefix.h"
+
 #define SETS 5
 #define MODEL_MAX 250
 #define SET_MAX 60 /* of each: 4.7 entries a bucket at most */
 #define ROUNDS 40000
 #define CHANGES 1000000 /* while the reader runs */
-
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 32) % n;
-}
 
 struct lab {
 	struct sl_set sets[SL_LIVE_SETS_MAX + 1];
@@ -90,23 +82,6 @@ static uint32_t look_up(const struct lab *lab, const struct sl_prefix *address)
 	if (address->family == 6)
 		p.dst[1] = sl_load64(address->addr + 8);
 	return sl_live_lookup(&view, &p, 1);
-}
-
-/* Few distinct bytes, so that prefixes nest, touch and repeat. */
-static struct sl_prefix random_prefix(bool whole)
-{
-	static const uint8_t bytes[] = { 0, 1, 0x7f, 0x80, 0xff };
-	struct sl_prefix p = { .family = random_below(2) ? 4 : 6 };
-	unsigned size = p.family == 4 ? 4 : 16;
-
-	p.length = (uint8_t)random_below(size * 8 + 1);
-	if (whole || random_below(4) == 0)
-		p.length = (uint8_t)(size * 8);
-	for (unsigned i = 0; i < size; i++)
-		p.addr[i] = bytes[random_below(sizeof(bytes))];
-	for (unsigned bit = p.length; bit < size * 8; bit++)
-		p.addr[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-	return p;
 }
 
 static bool holds(const struct sl_prefix *outer, const struct sl_prefix *inner)

@@ -19,6 +19,7 @@ import time
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "netns")]
 from network import two_sides
+from loaded import objects
 from lab import Lab
 from tap import Tap
 
@@ -47,17 +48,6 @@ def verified(program_id):
         return int.from_bytes(info.raw[VERIFIED_AT:VERIFIED_AT + 4], "little")
     finally:
         os.close(fd)
-
-
-def objects(text):
-    """The JSON values of a stream, lists laid flat."""
-    decoder, found, at, text = json.JSONDecoder(), [], 0, text.strip()
-    while at < len(text):
-        value, at = decoder.raw_decode(text, at)
-        found += value if isinstance(value, list) else [value]
-        while at < len(text) and text[at].isspace():
-            at += 1
-    return found
 
 
 def judge(lab, sluice, folder):
