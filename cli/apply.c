@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -12,6 +14,7 @@
 #include "options.h"
 #include "lib/apply.h"
 #include "lib/config.h"
+#include "lib/doctor_nic.h"
 #include "lib/error.h"
 
 /*
@@ -54,6 +57,42 @@ static void warn_others(const struct sl_config *config)
 	cli_filters_close(&filters);
 }
 
+/* A rule that judges what arrives on `interface` by its VLAN tag, or NULL. */
+static const struct sl_rule *find_vlan_rule(const struct sl_config *config,
+					    const char *interface)
+{
+	for (size_t i = 0; i < config->n_rules; i++) {
+		const struct sl_rule *rule = &config->rules[i];
+
+		if (rule->options.written & (SL_OPT_VLAN | SL_OPT_INNER_VLAN) &&
+		    (!rule->on || strcmp(rule->on, interface) == 0))
+			return rule;
+	}
+	return NULL;
+}
+
+/* Rules that wait for a tag which the card has taken off by then. */
+static void warn_vlan(const struct sl_config *config)
+{
+	for (size_t i = 0; i < config->n_interfaces; i++) {
+		const char *name = config->interfaces[i].name;
+		const struct sl_rule *rule = find_vlan_rule(config, name);
+		struct sl_nic nic = { .ifindex = (int)if_nametoindex(name) };
+
+		if (!rule)
+			continue;
+		snprintf(nic.name, sizeof(nic.name), "%s", name);
+		sl_nic_read_ethtool(&nic);
+		if (nic.offload.rx_vlan)
+			fprintf(stderr,
+				"sluice: %s: warning: it takes VLAN tags off "
+				"before the filter sees them, so rule \"%s\" "
+				"does not match; `ethtool -K %s rxvlan off`\n",
+				name, rule->name, name);
+		sl_nic_fini(&nic);
+	}
+}
+
 static int apply(struct sl_config *config, bool dry_run, bool json)
 {
 	struct sl_applied *applied =
@@ -72,8 +111,10 @@ static int apply(struct sl_config *config, bool dry_run, bool json)
 			cli_applied_json(applied, config->n_interfaces)));
 	else
 		cli_applied_print(applied, config->n_interfaces, dry_run);
-	if (!err)
+	if (!err) {
+		warn_vlan(config);
 		warn_others(config);
+	}
 	free(applied);
 	return status;
 }

@@ -131,12 +131,28 @@ def nothing_attached(tap):
             json.loads(lab.sluice("status", "--json", ns="box").stdout)
 
 
+def vlan_taken_off(tap):
+    """A rule waits for a tag that the device takes off first: that is said, by name."""
+    rules = "interface box0, box1\nrule plain pass\nrule tagged drop on box0 vlan 5\n"
+    with Lab() as lab:
+        two_sides(lab)
+        for dev in ("box0", "box1"):
+            lab.run(["ethtool", "-K", dev, "rxvlan", "on"], ns="box")
+        done = lab.apply(rules, ns="box")
+        tap.contains(done.stderr, ["box0: warning: ", '"tagged"', "ethtool -K box0 rxvlan off"],
+                     "a `vlan` rule behind a VLAN offload is warned of")
+        tap.equal("box1" in done.stderr, False, "not where the rule is not in force")
+        lab.run(["ethtool", "-K", "box0", "rxvlan", "off"], ns="box")
+        tap.equal(lab.apply(rules, ns="box").stderr, "", "nor with the offload off")
+
+
 def main():
     tap = Tap()
     for name, test in (("native", lambda t: moves(t, "native")),
                        ("generic", lambda t: moves(t, "generic")),
                        ("link down and up", down_and_up), ("an interface vanishes", vanishes),
-                       ("nothing attached", nothing_attached)):
+                       ("nothing attached", nothing_attached),
+                       ("VLAN tags taken off", vlan_taken_off)):
         with tap.case(name + ": to the end"):
             test(tap)
     tap.done()
