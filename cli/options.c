@@ -16,6 +16,8 @@
 
 static int argument_kind(const struct cli_option *option)
 {
+	if (option->words)
+		return required_argument;
 	if (!option->value)
 		return no_argument;
 	return option->flag ? optional_argument : required_argument;
@@ -71,6 +73,10 @@ int cli_options_read(const struct cli_command *command,
 			*option->flag = true;
 		if (option->value)
 			*option->value = optarg;
+		if (option->words && option->words->n == CLI_WORDS_MAX)
+			return cli_usage(command);
+		if (option->words)
+			option->words->words[option->words->n++] = optarg;
 	}
 	return CLI_OK;
 }

@@ -11,13 +11,22 @@
 
 struct cli_command;
 
+#define CLI_WORDS_MAX 32
+
+/* What an option was given that may be given again and again. */
+struct cli_words {
+	const char *words[CLI_WORDS_MAX];
+	size_t n;
+};
+
 /* A table of these ends with { 0 }. With both pointers the value may be left
  * out: `--watch`, `--watch=5`. */
 struct cli_option {
-	const char *name;   /* the long form, without its dashes */
-	char letter;	    /* the short form, or 0 */
-	bool *flag;	    /* set to true when it is given */
-	const char **value; /* set to what it is given */
+	const char *name;	 /* the long form, without its dashes */
+	char letter;		 /* the short form, or 0 */
+	bool *flag;		 /* set to true when it is given */
+	const char **value;	 /* set to what it is given */
+	struct cli_words *words; /* or added to these, each time */
 };
 
 /*

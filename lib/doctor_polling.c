@@ -10,6 +10,7 @@
 #include "doctor_host.h"
 #include "doctor_nic.h"
 #include "finding.h"
+#include "sysfs.h"
 
 static size_t count_named(const struct sl_nic *nic)
 {
@@ -184,24 +185,6 @@ static void judge_threaded(const struct sl_nic *nic, struct sl_findings *f)
 				    "where and when");
 }
 
-/* Is the CPU in a list as "0-3,8"? */
-static bool list_has(const char *list, long cpu)
-{
-	while (*list) {
-		char *end;
-		long first = strtol(list, &end, 10), last = first;
-
-		if (end == list)
-			return false;
-		if (*end == '-')
-			last = strtol(end + 1, &end, 10);
-		if (cpu >= first && cpu <= last)
-			return true;
-		list = *end == ',' ? end + 1 : end;
-	}
-	return false;
-}
-
 /*
  * Do packets cause it? Configuration and link changes have one of their own
  * with many drivers: virtio2-config, and eth1 beside eth1-rx-0.
@@ -229,8 +212,8 @@ static void judge_irqs(const struct sl_nic *nic, const struct sl_host *host,
 			first = irq->effective;
 		spread |= strcmp(first, irq->effective) != 0;
 		far += *nic->sysfs.local_cpus &&
-		       !list_has(nic->sysfs.local_cpus,
-				 strtol(irq->effective, NULL, 10));
+		       !sl_sysfs_list_has(nic->sysfs.local_cpus,
+					  strtol(irq->effective, NULL, 10));
 	}
 	if (!nic->sysfs.visible || (nic->irqs.n && !n)) {
 		sl_finding_unseen(f, "irqs",

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/genetlink.h>
+#include <stdio.h>
 #include <string.h>
 
 /* One message of a dump; the kernel's are at most 32 KiB. */
@@ -73,12 +74,40 @@ struct nlmsghdr *sl_genl_begin(struct sl_genl *genl, uint8_t command, bool dump)
 	return message;
 }
 
+static int read_said(const struct nlattr *attribute, void *data)
+{
+	struct sl_genl *genl = data;
+
+	if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG)
+		snprintf(genl->said, sizeof(genl->said), "%s",
+			 mnl_attr_get_str(attribute));
+	return MNL_CB_OK;
+}
+
+/*
+ * The end of an answer, good or bad. Behind the error stand the kernel's words,
+ * after our own request where that is not left out.
+ */
+static void read_end(struct sl_genl *genl, const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *end = mnl_nlmsg_get_payload(message);
+	unsigned offset = sizeof(*end);
+
+	if (message->nlmsg_type != NLMSG_ERROR ||
+	    !(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(message->nlmsg_flags & NLM_F_CAPPED))
+		offset += end->msg.nlmsg_len - sizeof(end->msg);
+	mnl_attr_parse(message, offset, read_said, genl);
+}
+
 int sl_genl_ask(struct sl_genl *genl, mnl_cb_t answer, void *data)
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)genl->request;
 	char buffer[ANSWER_BYTES] __attribute__((aligned(8)));
 	int ran = MNL_CB_OK;
 
+	*genl->said = '\0';
 	message->nlmsg_seq = ++genl->sequence;
 	if (mnl_socket_sendto(genl->socket, message, message->nlmsg_len) < 0)
 		return -errno;
@@ -88,6 +117,8 @@ int sl_genl_ask(struct sl_genl *genl, mnl_cb_t answer, void *data)
 
 		if (got < 0)
 			return -errno;
+		if (mnl_nlmsg_ok((const struct nlmsghdr *)buffer, (int)got))
+			read_end(genl, (const struct nlmsghdr *)buffer);
 		ran = mnl_cb_run(buffer, (size_t)got, genl->sequence,
 				 mnl_socket_get_portid(genl->socket), answer,
 				 data);
@@ -123,12 +154,16 @@ static int read_family(const struct nlmsghdr *message, void *data)
 int sl_genl_open(const char *family, struct sl_genl *genl)
 {
 	struct nlmsghdr *message;
+	const int on = 1;
 	int err;
 
 	*genl = (struct sl_genl){ .family = GENL_ID_CTRL };
 	genl->socket = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
 	if (!genl->socket)
 		return -errno;
+	/* Without the kernel's words an answer serves as well. */
+	mnl_socket_setsockopt(genl->socket, NETLINK_EXT_ACK, (void *)&on,
+			      sizeof(on));
 	if (mnl_socket_bind(genl->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		err = -errno;
 		goto err_close;

@@ -19,6 +19,7 @@ struct sl_genl {
 	uint32_t sequence;
 	uint16_t family;
 	bool has[SL_GENL_COMMANDS]; /* the commands that this kernel knows */
+	char said[160]; /* the kernel's own words (extack) on the last; or "" */
 	/* A request; attributes are appended to it by libmnl. */
 	char request[1024] __attribute__((aligned(8)));
 };

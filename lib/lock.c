@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -146,6 +147,29 @@ int sl_lock_take(struct sl_lock *lock, struct sl_error *error)
 				    "filters: another sluice (process %s) is "
 				    "changing them; try again when it is done",
 				    holder);
+	}
+	write_holder(fd);
+	lock->fd = fd;
+	hold_signals(&lock->mask);
+	return 0;
+}
+
+int sl_lock_try(const char *path, struct sl_lock *lock, int *holder)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	char text[16];
+	int err = 0;
+
+	*holder = 0;
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (err) {
+		read_holder(fd, text, sizeof(text));
+		*holder = (int)strtol(text, NULL, 10);
+		close(fd);
+		return err;
 	}
 	write_holder(fd);
 	lock->fd = fd;

@@ -26,4 +26,11 @@ struct sl_lock {
 int sl_lock_take(struct sl_lock *lock, struct sl_error *error);
 void sl_lock_release(struct sl_lock *lock);
 
+/*
+ * The same for another lock, a file below /run/sluice whose directory is there,
+ * without waiting: -EBUSY and, if it is known, the process that holds it in
+ * *holder (else 0); or another -errno. No message.
+ */
+int sl_lock_try(const char *path, struct sl_lock *lock, int *holder);
+
 #endif /* SLUICE_LOCK_H */

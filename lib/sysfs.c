@@ -55,3 +55,20 @@ uint32_t sl_sysfs_net_queues(const char *name, const char *prefix)
 	closedir(dir);
 	return n;
 }
+
+bool sl_sysfs_list_has(const char *list, long cpu)
+{
+	while (*list) {
+		char *end;
+		long first = strtol(list, &end, 10), last = first;
+
+		if (end == list)
+			return false;
+		if (*end == '-')
+			last = strtol(end + 1, &end, 10);
+		if (cpu >= first && cpu <= last)
+			return true;
+		list = *end == ',' ? end + 1 : end;
+	}
+	return false;
+}

@@ -24,4 +24,7 @@ bool sl_sysfs_net_shows(const char *name, int ifindex);
 /* The queues of an interface whose names begin so ("rx-", "tx-"); 0: not told. */
 uint32_t sl_sysfs_net_queues(const char *name, const char *prefix);
 
+/* Is the CPU in a list as the kernel writes one ("0-3,8")? */
+bool sl_sysfs_list_has(const char *list, long cpu);
+
 #endif /* SLUICE_SYSFS_H */
