@@ -45,6 +45,12 @@ static const struct cli_command commands[] = {
 	  "what this kernel, card and queue can do, and why not; changes "
 	  "nothing",
 	  cli_doctor },
+	{ "tune",
+	  "plan|apply [-c FILE] [--set NAME=VALUE]... [--confirm SECONDS] "
+	  "[IFACE...] | status|undo [IFACE...] | confirm, each [--json]",
+	  "a card's interrupts, queues and polling: what to change, change it, "
+	  "take it back",
+	  cli_tune },
 	{ "explain", "IFACE FILE.pcap|- [--json]",
 	  "what the loaded filter would do with each packet, and why",
 	  cli_explain },

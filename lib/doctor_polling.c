@@ -123,10 +123,10 @@ static void judge_values(const struct sl_nic *nic, struct sl_findings *f,
 	else
 		return;
 	sl_finding_remedy(f,
-			  "write 2 to "
+			  "`sluice tune apply %s`, or write 2 to "
 			  "/sys/class/net/%s/napi_defer_hard_irqs and "
 			  "200000 (ns) to gro_flush_timeout beside it",
-			  nic->name);
+			  nic->name, nic->name);
 }
 
 static void judge_deferral(const struct sl_nic *nic, struct sl_findings *f)
@@ -228,16 +228,18 @@ static void judge_irqs(const struct sl_nic *nic, const struct sl_host *host,
 			       "%zu of %zu on CPUs far from the card", far, n);
 		sl_finding_means(f, "each packet crosses between NUMA nodes");
 		sl_finding_remedy(f,
-				  "write CPUs of %s to "
-				  "/proc/irq/N/smp_affinity_list",
-				  nic->sysfs.local_cpus);
+				  "`sluice tune apply %s`, or write CPUs of %s "
+				  "to /proc/irq/N/smp_affinity_list",
+				  nic->name, nic->sysfs.local_cpus);
 	} else if (sl_nic_count_queues(nic, false) > 1 && host->cpus > 1 &&
 		   n > 1 && !spread) {
 		sl_finding_add(f, "irqs", SL_SEVERITY_WARN,
 			       "%zu, all on CPU %s", n, first);
 		sl_finding_means(f, "one core does the work of all queues");
-		sl_finding_remedy(f, "write a CPU for each to "
-				     "/proc/irq/N/smp_affinity_list");
+		sl_finding_remedy(f,
+				  "`sluice tune apply %s`, or write a CPU for "
+				  "each to /proc/irq/N/smp_affinity_list",
+				  nic->name);
 	} else {
 		sl_finding_add(f, "irqs", SL_SEVERITY_OK, "%zu on CPU%s %s", n,
 			       spread ? "s" : "",

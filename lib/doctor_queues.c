@@ -111,9 +111,9 @@ static void judge_channels(const struct sl_nic *nic, const struct sl_host *host,
 		return;
 	sl_finding_means(f, "one queue: one core takes all packets");
 	sl_finding_remedy(f,
-			  "ethtool -L %s combined N (or rx N tx N), one a "
-			  "worker",
-			  nic->name);
+			  "`sluice tune apply %s`, or ethtool -L %s combined N "
+			  "(or rx N tx N), one a worker",
+			  nic->name, nic->name);
 }
 
 static void judge_rss(const struct sl_nic *nic, struct sl_findings *f)
@@ -140,7 +140,9 @@ static void judge_rss(const struct sl_nic *nic, struct sl_findings *f)
 		return;
 	sl_finding_means(f, "the other queues get no hashed packets: their "
 			    "cores are idle");
-	sl_finding_remedy(f, "ethtool -X %s equal %u", nic->name, total);
+	sl_finding_remedy(f,
+			  "`sluice tune apply %s`, or ethtool -X %s equal %u",
+			  nic->name, nic->name, total);
 }
 
 static void judge_sockets(const struct sl_nic *nic, struct sl_findings *f)
@@ -201,8 +203,8 @@ static void judge_rings(const struct sl_nic *nic, struct sl_findings *f)
 			 "a burst of more than %u packets while the core is "
 			 "elsewhere is lost in the card",
 			 rx);
-	sl_finding_remedy(f, "ethtool -G %s rx %u", nic->name,
-			  most < 1024 ? most : 1024);
+	sl_finding_remedy(f, "`sluice tune apply %s`, or ethtool -G %s rx %u",
+			  nic->name, nic->name, most < 1024 ? most : 1024);
 }
 
 static void judge_coalesce(const struct sl_nic *nic, struct sl_findings *f)
@@ -234,9 +236,9 @@ static void judge_coalesce(const struct sl_nic *nic, struct sl_findings *f)
 	sl_finding_means(f, "the card interrupts for each packet that comes "
 			    "alone: least latency, most interrupts");
 	sl_finding_remedy(f,
-			  "ethtool -C %s %s, if the driver takes it, or "
-			  "deferral",
-			  nic->name,
+			  "`sluice tune apply %s` (deferral, and coalescing if "
+			  "the driver takes it), or ethtool -C %s %s",
+			  nic->name, nic->name,
 			  nic->coalesce.has_usecs ? "rx-usecs 50" :
 						    "rx-frames 32");
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * `sluice tune apply --confirm S`: who undoes it when nobody confirms.
+ *
+ * A process of its own (the guard), started before anything is changed: it has
+ * left the terminal's session, so it outlives the shell and the connection that
+ * the change may have cut, and `apply` itself if that is killed in the middle.
+ * It needs no service manager, so it works in a container, a network namespace
+ * and an initramfs; systemd-run would outlive more (a manager that kills all
+ * processes of a session that ends, KillUserProcesses=yes, kills the guard), but
+ * not be there where such changes are tried. What was not confirmed is in the
+ * journal, with the guard's pid: if that is gone, `sluice tune status` says so,
+ * and `undo` does its work.
+ */
+#ifndef SLUICE_CLI_TUNE_GUARD_H
+#define SLUICE_CLI_TUNE_GUARD_H
+
+#include <stdbool.h>
+
+struct sl_error;
+struct sl_tune_journal;
+
+/*
+ * Starts the guard and enters it and its time into the journal, which is not
+ * saved. *hold: the guard begins to look whether it is still needed when this is
+ * closed. 0, or -errno with a message.
+ */
+int cli_tune_guard_start(unsigned long seconds, struct sl_tune_journal *journal,
+			 int *hold, struct sl_error *error);
+
+/* Seconds until an undo that waits for confirmation; 0 or less: it is due. */
+long cli_tune_seconds_left(const struct sl_tune_journal *journal);
+
+/* Does the guard of the journal run? */
+bool cli_tune_guard_runs(const struct sl_tune_journal *journal);
+
+#endif /* SLUICE_CLI_TUNE_GUARD_H */
