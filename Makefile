@@ -28,7 +28,7 @@ CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE -DSL_BUILD='"$(BUILD)"'
 ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
 	-Iinclude -I. -I/usr/include/$(ARCH_INCLUDE)
-LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lseccomp
+LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lseccomp -lm
 
 LIB_SRC := $(wildcard lib/*.c)
 CLI_SRC := $(wildcard cli/*.c)
@@ -83,6 +83,7 @@ $(BUILD)/obj/%.o: %.c
 
 # Objects that embed a BPF object with .incbin.
 $(BUILD)/obj/lib/object.o: $(BUILD)/sluice.bpf.o
+$(BUILD)/obj/lib/trace_object.o: $(BUILD)/trace.bpf.o
 $(BUILD)/obj/bench/gen/object.o: $(BUILD)/gen.bpf.o
 
 $(BUILD)/libsluice.a: $(call obj,$(LIB_SRC))
@@ -113,6 +114,7 @@ $(BUILD)/san/%.o: %.c
 	$(CC) $(CPPFLAGS) -std=gnu11 $(WARN) -O1 -g $(SAN) -MMD -MP -c $< -o $@
 
 $(BUILD)/san/lib/object.o: $(BUILD)/sluice.bpf.o
+$(BUILD)/san/lib/trace_object.o: $(BUILD)/trace.bpf.o
 
 $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(call sobj,$(filter-out afxdp-app/main.c,$(FWD_SRC)))
 	@mkdir -p $(@D)
@@ -175,7 +177,7 @@ $(BUILD)/fuzz/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(WARN) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/fuzz/libsluice.a: $(call fobj,$(filter-out lib/object.c,$(LIB_SRC)))
+$(BUILD)/fuzz/libsluice.a: $(call fobj,$(filter-out lib/object.c lib/trace_object.c,$(LIB_SRC)))
 	@rm -f $@
 	$(AR) rcs $@ $^
 

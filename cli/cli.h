@@ -38,6 +38,7 @@ int cli_set(const struct cli_command *command, int argc, char **argv);
 int cli_show(const struct cli_command *command, int argc, char **argv);
 int cli_stats(const struct cli_command *command, int argc, char **argv);
 int cli_status(const struct cli_command *command, int argc, char **argv);
+int cli_trace(const struct cli_command *command, int argc, char **argv);
 int cli_tune(const struct cli_command *command, int argc, char **argv);
 
 /* Prints the usage line on stderr; CLI_USAGE. */

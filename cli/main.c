@@ -51,6 +51,12 @@ static const struct cli_command commands[] = {
 	  "a card's interrupts, queues and polling: what to change, change it, "
 	  "take it back",
 	  cli_tune },
+	{ "trace",
+	  "[IFACE] [--duration S] [--deep] [--json] [--save FILE] [--html FILE] | "
+	  "--compare A B [--json] [--html FILE]",
+	  "interrupts, softirqs and polls per packet, as the kernel does them; "
+	  "changes nothing",
+	  cli_trace },
 	{ "explain", "IFACE FILE.pcap|- [--json]",
 	  "what the loaded filter would do with each packet, and why",
 	  cli_explain },
