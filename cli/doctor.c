@@ -20,6 +20,7 @@
 #include "lib/doctor_host.h"
 #include "lib/doctor_nic.h"
 #include "lib/finding.h"
+#include "lib/jsontext.h"
 
 struct nics {
 	struct sl_nic *items;
@@ -152,7 +153,7 @@ static void print_queues(const struct sl_nic *nic)
 
 static json_t *text_or_null(const char *text)
 {
-	return text ? json_string(text) : json_null();
+	return text ? sl_json_text(text) : json_null();
 }
 
 static json_t *findings_json(const struct sl_findings *findings)
@@ -218,11 +219,11 @@ static json_t *irqs_json(const struct sl_nic *nic)
 	for (size_t i = 0; list && i < nic->irqs.n; i++) {
 		const struct sl_nic_irq *irq = &nic->irqs.items[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:i, s:s, s:s, s:s}", "irq",
-						irq->number, "name", irq->name,
-						"allowed", irq->allowed,
-						"effective", irq->effective));
+		json_array_append_new(
+			list,
+			json_pack("{s:i, s:o, s:s, s:s}", "irq", irq->number,
+				  "name", sl_json_text(irq->name), "allowed",
+				  irq->allowed, "effective", irq->effective));
 	}
 	return list;
 }
@@ -254,8 +255,9 @@ static void tell_nic(const struct sl_nic *nic, const struct sl_host *host,
 	if (report->root) {
 		json_array_append_new(
 			json_object_get(report->root, "interfaces"),
-			json_pack("{s:s, s:s, s:o, s:o, s:o}", "name",
-				  nic->name, "driver", nic->driver, "findings",
+			json_pack("{s:o, s:s, s:o, s:o, s:o}", "name",
+				  sl_json_text(nic->name), "driver",
+				  nic->driver, "findings",
 				  findings_json(&findings), "queues",
 				  queues_json(nic), "irqs", irqs_json(nic)));
 	} else {

@@ -10,6 +10,7 @@
 #include "filters.h"
 #include "options.h"
 #include "lib/error.h"
+#include "lib/jsontext.h"
 #include "lib/lock.h"
 
 /*
@@ -47,7 +48,7 @@ static int take_down(struct cli_filter *f, json_t *detached)
 	if (err)
 		return cli_fail(err, error.text);
 	if (detached)
-		json_array_append_new(detached, json_string(name));
+		json_array_append_new(detached, sl_json_text(name));
 	else
 		printf("%s: detached\n", name);
 	return CLI_OK;

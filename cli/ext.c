@@ -12,6 +12,7 @@
 #include "lib/error.h"
 #include "lib/extend.h"
 #include "lib/extension.h"
+#include "lib/jsontext.h"
 
 static int fail(int err, const struct sl_error *error)
 {
@@ -85,10 +86,11 @@ static int ext_unload(const struct cli_request *request)
 
 static json_t *entry_json(const struct sl_extend_entry *e)
 {
-	return json_pack("{s:s, s:s, s:I, s:s, s:I, s:s}", "interface",
-			 e->interface, "side", e->after ? "after" : "before",
-			 "slot", (json_int_t)e->slot, "program", e->name,
-			 "program_id", (json_int_t)e->prog_id, "owner",
+	return json_pack("{s:o, s:s, s:I, s:s, s:I, s:s}", "interface",
+			 sl_json_text(e->interface), "side",
+			 e->after ? "after" : "before", "slot",
+			 (json_int_t)e->slot, "program", e->name, "program_id",
+			 (json_int_t)e->prog_id, "owner",
 			 e->from_file ? "config" : "live");
 }
 

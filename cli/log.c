@@ -16,6 +16,7 @@
 #include "filters.h"
 #include "options.h"
 #include "lib/error.h"
+#include "lib/jsontext.h"
 #include "lib/observe.h"
 #include "lib/pcapng.h"
 #include "lib/samples.h"
@@ -101,14 +102,14 @@ static int write_json(struct output *o, const struct sl_sample *sample)
 		json_array_append_new(
 			logs, sample->logs[i] ? json_string(sample->logs[i]) :
 						json_null());
-	object =
-		json_pack("{s:s, s:s, s:I, s:I, s:o, s:s, s:s, s:s?, s:I, s:s}",
-			  "time", when, "interface", sample->interface, "queue",
-			  (json_int_t)r->rx_queue, "generation",
-			  (json_int_t)r->generation, "logs", logs, "verdict",
-			  sl_verdict_text(r->verdict), "reason",
-			  sl_reason_text(r->reason), "rule", sample->rule,
-			  "bytes", (json_int_t)r->frame_bytes, "head", head);
+	object = json_pack(
+		"{s:s, s:o, s:I, s:I, s:o, s:s, s:s, s:s?, s:I, s:s}", "time",
+		when, "interface", sl_json_text(sample->interface), "queue",
+		(json_int_t)r->rx_queue, "generation",
+		(json_int_t)r->generation, "logs", logs, "verdict",
+		sl_verdict_text(r->verdict), "reason",
+		sl_reason_text(r->reason), "rule", sample->rule, "bytes",
+		(json_int_t)r->frame_bytes, "head", head);
 	err = object ? json_dumpf(object, o->file, JSON_COMPACT) : -1;
 	json_decref(object);
 	return err || putc('\n', o->file) == EOF ? -EIO : 0;

@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "lib/jsontext.h"
 #include "lib/observe.h"
 
 #define TOP_DEFAULT 20
@@ -79,12 +80,12 @@ static int print_json(const struct ports *ports, size_t top)
 
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:s, s:s, s:i, s:I, s:I}", "interface",
-				  p->interface, "proto", proto_text(p->proto),
-				  "direction", "destination", "port",
-				  (int)p->number, "packets",
-				  (json_int_t)p->counter.packets, "bytes",
-				  (json_int_t)p->counter.bytes));
+			json_pack("{s:o, s:s, s:s, s:i, s:I, s:I}", "interface",
+				  sl_json_text(p->interface), "proto",
+				  proto_text(p->proto), "direction",
+				  "destination", "port", (int)p->number,
+				  "packets", (json_int_t)p->counter.packets,
+				  "bytes", (json_int_t)p->counter.bytes));
 	}
 	return cli_print_json(json_pack("{s:o}", "ports", list));
 }

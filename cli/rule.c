@@ -12,6 +12,7 @@
 #include "options.h"
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/jsontext.h"
 #include "lib/rulelist.h"
 #include "lib/rules.h"
 #include "lib/textfile.h"
@@ -206,7 +207,8 @@ static json_t *group_json(const struct cli_request *request,
 	json_t *names = json_array(), *rules = json_array();
 
 	for (size_t i = 0; i < group->n_interfaces; i++)
-		json_array_append_new(names, json_string(group->interfaces[i]));
+		json_array_append_new(names,
+				      sl_json_text(group->interfaces[i]));
 	for (size_t i = 0; i < group->n_rules; i++)
 		if (is_wanted(request, &group->rules[i]))
 			json_array_append_new(

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/jsontext.h"
 #include "lib/live_text.h"
 #include "lib/lock.h"
 
@@ -88,8 +89,9 @@ static int show_json(char **texts, const struct cli_filters *filters)
 		const struct cli_filter *f = &filters->items[i];
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:I, s:s?}", "name",
-					f->attachment.interface, "generation",
+			list, json_pack("{s:o, s:I, s:s?}", "name",
+					sl_json_text(f->attachment.interface),
+					"generation",
 					(json_int_t)f->filter.gen.generation,
 					"configuration", texts[i]));
 		free(texts[i]);

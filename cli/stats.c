@@ -13,6 +13,7 @@
 #include "filters.h"
 #include "forwarders.h"
 #include "options.h"
+#include "lib/jsontext.h"
 #include "lib/observe.h"
 
 struct watch {
@@ -87,8 +88,8 @@ static json_t *stats_json(const struct cli_filter *f, const struct sl_stats *s)
 	for (int v = 0; v < SL_VERDICT_COUNT; v++)
 		json_object_set_new(verdicts, sl_verdict_text(v),
 				    counter_json(verdict_sum(&s->totals, v)));
-	return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
-			 f->attachment.interface, "mode",
+	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
+			 sl_json_text(f->attachment.interface), "mode",
 			 sl_attachment_mode(&f->attachment), "generation",
 			 (json_int_t)f->filter.gen.generation, "rx",
 			 counter_json(s->totals.rx), "reasons", reasons,

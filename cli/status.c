@@ -17,6 +17,7 @@
 #include "options.h"
 #include "lib/config.h"
 #include "lib/diag.h"
+#include "lib/jsontext.h"
 #include "lib/observe.h"
 
 static const char *how_text(const struct sl_attachment *a)
@@ -76,11 +77,11 @@ static void print_text(const struct cli_filter *f)
 static json_t *to_json(const struct cli_filter *f)
 {
 	const struct sl_attachment *a = &f->attachment;
-	json_t *o = json_pack("{s:s, s:b, s:s, s:s, s:{s:I, s:s}}", "name",
-			      a->interface, "sluice", f->ours, "attached",
-			      how_text(a), "mode", sl_attachment_mode(a),
-			      "program", "id", (json_int_t)a->prog_id, "name",
-			      a->prog_name);
+	json_t *o = json_pack("{s:o, s:b, s:s, s:s, s:{s:I, s:s}}", "name",
+			      sl_json_text(a->interface), "sluice", f->ours,
+			      "attached", how_text(a), "mode",
+			      sl_attachment_mode(a), "program", "id",
+			      (json_int_t)a->prog_id, "name", a->prog_name);
 
 	if (f->ours && o)
 		json_object_update_new(
@@ -160,9 +161,10 @@ static void print_bare(const struct sl_attachment *a,
 static json_t *bare_to_json(const struct sl_attachment *a,
 			    const struct cli_filter *by)
 {
-	return json_pack("{s:s, s:b, s:s, s:s}", "name", a->interface, "sluice",
-			 0, "attached", "nothing", "named_on",
-			 by->attachment.interface);
+	return json_pack("{s:o, s:b, s:s, s:o}", "name",
+			 sl_json_text(a->interface), "sluice", 0, "attached",
+			 "nothing", "named_on",
+			 sl_json_text(by->attachment.interface));
 }
 
 static int print_all(const struct cli_filters *filters, bool json, bool named)

@@ -5,6 +5,7 @@
     [peer] peer0 ---- box0 [box] box1 ---- far0 [far]
 """
 import json
+import os
 
 from network import foreign_object, program, settle, two_sides
 from lab import Lab, built
@@ -121,6 +122,20 @@ def pinned(tap):
         tap.equal(lab.leftovers(), [], "down leaves nothing behind")
 
 
+def strange_name(tap):
+    """The kernel takes any bytes for a name; JSON has UTF-8 alone, and leaves none out."""
+    dev = os.fsdecode(b"b\xffx")
+    with Lab() as lab:
+        lab.add("box")
+        lab.run(["ip", "link", "add", dev, "type", "veth", "peer", "name", "b0"], ns="box")
+        lab.run(["ip", "link", "set", "dev", dev, "up", "xdp", "obj", built("sluice.bpf.o"), "sec",
+                 "xdp"], ns="box")
+        for command in ("status", "stats", "show", "doctor"):
+            told = lab.sluice_json(command, "--json", ns="box")["interfaces"]
+            tap.ok("b\\xffx" in [i["name"] for i in told], "strange name: " + command, told)
+        lab.run(["ip", "link", "set", "dev", dev, "xdp", "off"], ns="box")
+
+
 def main():
     tap = Tap()
     for keyword, section, mode in (("xdp", "xdp", "native"), ("xdpgeneric", "xdp", "generic"),
@@ -132,6 +147,8 @@ def main():
         only_ours(tap)
     with tap.case("pinned: to the end"):
         pinned(tap)
+    with tap.case("strange name: to the end"):
+        strange_name(tap)
     tap.done()
 
 
