@@ -85,6 +85,7 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/obj/lib/object.o: $(BUILD)/sluice.bpf.o
 $(BUILD)/obj/lib/trace_object.o: $(BUILD)/trace.bpf.o
 $(BUILD)/obj/bench/gen/object.o: $(BUILD)/gen.bpf.o
+$(patsubst %,$(BUILD)/%/afxdp-app/witness.o,obj san tsan fuzz/obj): $(BUILD)/witness.bpf.o
 
 $(BUILD)/libsluice.a: $(call obj,$(LIB_SRC))
 	@rm -f $@
@@ -129,7 +130,7 @@ $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_specialise*.c)): \
 	$(patsubst %,$(BUILD)/san/tests/unit/bpf_%.o,example machine random rules)
 
 # The kernel behind the forwarder's rings.
-$(addprefix $(BUILD)/tests/unit/test_fwd_,port end buffers): $(BUILD)/san/tests/unit/mock_kernel.o
+$(addprefix $(BUILD)/tests/unit/test_fwd_,port end buffers handover): $(BUILD)/san/tests/unit/mock_kernel.o
 
 # The rings between two threads: without ASan, which TSan does not stand beside. It does not
 # know fences; the one user, the worker's published ledger, is all atomic words.

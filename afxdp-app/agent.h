@@ -33,8 +33,8 @@
  *
  * Other sockets, after a change of channels, an interface's return or a reload, mean another
  * data plane: stop it, and go on from step 1. Where the plan stays what it was (a reload, or
- * --takeover from another agent) the sockets stay, too: HOLD in place of STOP, and the next
- * data plane adopts them in step 5 (handover.h).
+ * --takeover from another agent) the sockets stay, too: the next data plane is started first
+ * and stands by after step 5; then HOLD in place of STOP, and it goes on (handover.h).
  */
 #ifndef SLUICE_FWD_AGENT_H
 #define SLUICE_FWD_AGENT_H
@@ -47,6 +47,14 @@
 
 struct sl_config;
 struct sl_fwd_options;
+struct sl_pressure;
+
+/* A data plane's process, by the agent's hold on it. */
+struct sl_agent_plane {
+	pid_t pid;   /* 0: there is none */
+	int channel; /* to it; -1: none */
+	int stop_ms; /* how long its end may take */
+};
 
 struct sl_agent {
 	const struct sl_fwd_options *options; /* the caller's */
@@ -54,12 +62,14 @@ struct sl_agent {
 	struct sl_fwd fwd;
 	struct sl_fwd_signals signals;
 	struct sl_control control;
-	pid_t plane;	/* 0: none runs */
-	int channel;	/* to it; -1: none */
-	bool leave;	/* asked to stop */
-	int stopper;	/* the connection that asked; -1: none */
-	bool handed;	/* another agent has the sockets */
-	bool restarted; /* this is not the first data plane */
+	struct sl_pressure *pressure; /* with `poll adaptive`; NULL: none */
+	struct sl_agent_plane plane;  /* the one that forwards */
+	struct sl_agent_plane next;   /* stands by to go on where it stops */
+	struct sl_agent_plane last;   /* was held, and comes to its end */
+	bool leave;		      /* asked to stop */
+	int stopper;		      /* the connection that asked; -1: none */
+	bool handed;		      /* another agent has the sockets */
+	bool restarted;		      /* this is not the first data plane */
 };
 
 /* The configuration of a forwarder: 0, or -errno after messages, and *config is unchanged. */
@@ -67,7 +77,7 @@ int sl_agent_config(const char *path, struct sl_config **config);
 
 /*
  * Reads the configuration again and goes on with it. 0, or -errno after messages: what was, goes
- * on, unless agent->plane is 0, when the forwarder is at its end.
+ * on, unless agent->plane is none, when the forwarder is at its end.
  */
 int sl_agent_reload(struct sl_agent *agent);
 

@@ -11,10 +11,11 @@
 
 void sl_fwd_burst_stage(const struct sl_fwd_burst *burst, struct sl_umem *umem)
 {
+	const struct sl_umem copy = *umem;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < burst->n_bufs; i++)
-		n += sl_umem_try(umem, burst->buf[i].addr, SL_FRAME_RX,
+	for (uint32_t i = 0, end = burst->n_bufs; i < end; i++)
+		n += sl_umem_try(&copy, burst->buf[i].addr, SL_FRAME_RX,
 				 SL_FRAME_STAGE);
 	sl_umem_moved(umem, SL_FRAME_RX, SL_FRAME_STAGE, n);
 }

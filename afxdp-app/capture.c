@@ -8,6 +8,9 @@
  * The file always ends with a whole block, so that it can be read at any time: where a write
  * fails part of the way (the disk is full), that batch is cut off and lost, and a later one is
  * tried. A FIFO cannot be cut: when its reader goes, its capture is over.
+ *
+ * In a handover two data planes have the file open for a while, the old one's courier with copies
+ * to write still. Who writes holds a lock on it until its end, and the other's copies wait.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +28,9 @@
 #include "lib/config.h"
 #include "lib/pcapng.h"
 #include "lib/setfile.h"
+#include "rules.h"
 #include "say.h"
+#include "sluice/meta.h"
 
 /* Packets a write: 100 KB of large ones, so that calls do not count, and a stop is soon seen. */
 #define BATCH 64
@@ -34,10 +39,18 @@
 /* How often a courier that waits for a FIFO's reader looks whether it is to stop. */
 #define FIFO_MS 100
 
+/*
+ * Naps of a courier, a second together: a handover takes milliseconds, or the second that the old
+ * one has for a slow disk. After that it is another forwarder that writes there.
+ */
+#define WAITS_MAX 1000u
+
 struct record {
 	uint64_t time_ns; /* since 1970 */
 	uint32_t in, out; /* interfaces, index among the forwarder's */
 	uint32_t in_queue, out_queue;
+	uint32_t rule,
+		generation; /* slot, and the filter's generation in which it is that */
 };
 
 _Static_assert(sizeof(struct record) % 8 == 0, "as sl_fwd_copy_packet() wants");
@@ -50,12 +63,16 @@ struct lane {
 struct capture {
 	struct sl_courier courier;
 	const struct sl_fwd_iface *ifaces;
+	const struct sl_fwd_rule_names *names; /* of each of them */
 	uint32_t n_ifaces;
 	struct lane *lanes; /* one a worker */
 	int fd;
 	bool fifo, begun; /* begun: the file has its beginning */
-	int over;	  /* nothing can be written any more: why, -errno */
-	off_t end;	  /* of the last whole block */
+	bool resumes;	  /* behind what another data plane wrote */
+	bool locked;
+	uint32_t waits; /* for the lock */
+	int over;	/* nothing can be written any more: why, -errno */
+	off_t end;	/* of the last whole block */
 	/* Blocks in the making: a stream into memory. */
 	FILE *blocks;
 	char *text;
@@ -68,7 +85,7 @@ struct capture {
  * because another forwarder has the queues, and writes to this very file. Non-blocking, for a
  * FIFO.
  */
-static int file_open(const char *path, bool resume, bool *fifo)
+static int file_open(const char *path, bool *fifo)
 {
 	int fd = open(path,
 		      O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
@@ -84,9 +101,6 @@ static int file_open(const char *path, bool resume, bool *fifo)
 		 (!S_ISFIFO(status.st_mode) &&
 		  (!S_ISREG(status.st_mode) || status.st_nlink != 1)))
 		err = -EPERM;
-	else if (S_ISREG(status.st_mode) && resume &&
-		 lseek(fd, 0, SEEK_END) < 0)
-		err = -errno;
 	if (err) {
 		close(fd);
 		return err;
@@ -117,16 +131,14 @@ static int capture_file(struct sl_fwd_stage *stage, const struct sl_fwd *fwd,
 
 	if (!path)
 		return -ENOMEM;
-	capture->fd = file_open(path, fwd->restarted, &capture->fifo);
+	capture->fd = file_open(path, &capture->fifo);
 	free(path);
 	if (capture->fd < 0) {
 		sl_fwd_say_error(sl_fwd_stage_name(stage, name), "open",
 				 capture->fd, file_remedy(capture->fd));
 		return capture->fd;
 	}
-	/* Behind what an earlier data plane wrote, as another section. */
-	if (!capture->fifo)
-		capture->end = lseek(capture->fd, 0, SEEK_CUR);
+	capture->resumes = fwd->restarted;
 	return 0;
 }
 
@@ -154,6 +166,7 @@ static int capture_open(struct sl_fwd_stage *stage, const struct sl_fwd *fwd)
 	capture->fd = -1;
 	capture->ifaces = fwd->ifaces;
 	capture->n_ifaces = fwd->n_ifaces;
+	capture->names = fwd->names;
 	capture->lanes = calloc(fwd->n_workers, sizeof(*capture->lanes));
 	capture->blocks = open_memstream(&capture->text, &capture->text_bytes);
 	if (capture->lanes && capture->blocks)
@@ -178,6 +191,17 @@ static int capture_attach(struct sl_fwd_stage *stage, struct sl_fwd_step *step,
 	capture->lanes[worker].spool = &capture->courier.spools[worker];
 	step->state = &capture->lanes[worker];
 	return 0;
+}
+
+/* The metadata still stands in front of a packet whose rule was learnt (burst.h). */
+static uint32_t generation(const struct sl_fwd_packet *packet)
+{
+	struct sl_meta meta;
+
+	if (packet->rule == SL_FWD_RULE_NONE)
+		return 0;
+	memcpy(&meta, packet->data - sizeof(meta), sizeof(meta));
+	return meta.generation;
 }
 
 static void capture_process(struct sl_fwd_step *step,
@@ -211,10 +235,26 @@ static void capture_process(struct sl_fwd_step *step,
 			.out = packet->out->iface,
 			.in_queue = batch->burst->in->queue,
 			.out_queue = packet->out->queue,
+			.rule = packet->rule,
+			.generation = generation(packet),
 		};
 	}
 	if (some)
 		sl_fwd_copy_hand_over(step, lane->spool);
+}
+
+/*
+ * Whether it is ours to write to. The lock is of the open file, and so ends with the process, or
+ * when that is killed; a file system that knows no locks does without.
+ */
+static bool file_lock(struct capture *capture)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!capture->locked)
+		capture->locked = !fcntl(capture->fd, F_OFD_SETLK, &all) ||
+				  (errno != EAGAIN && errno != EACCES);
+	return capture->locked;
 }
 
 static int block_begin(struct capture *capture)
@@ -222,8 +262,12 @@ static int block_begin(struct capture *capture)
 	int err;
 
 	/* Nothing of an earlier data plane's, and all of an earlier forwarder's. */
-	if (!capture->fifo && ftruncate(capture->fd, capture->end))
-		return -errno;
+	if (!capture->fifo) {
+		capture->end =
+			capture->resumes ? lseek(capture->fd, 0, SEEK_END) : 0;
+		if (capture->end < 0 || ftruncate(capture->fd, capture->end))
+			return -errno;
+	}
 	err = sl_pcapng_section(capture->blocks);
 	for (uint32_t i = 0; i < capture->n_ifaces && !err; i++)
 		err = sl_pcapng_interface(capture->blocks,
@@ -231,10 +275,29 @@ static int block_begin(struct capture *capture)
 	return err;
 }
 
+/* By its name; where that is not known by its number; nothing where the filter tells none. */
+static const char *rule_text(const struct capture *capture,
+			     const struct record *record,
+			     char text[SL_NAME_BYTES + 8])
+{
+	char name[SL_NAME_BYTES];
+
+	text[0] = '\0';
+	if (record->rule == SL_FWD_RULE_NONE)
+		return text;
+	if (capture->names &&
+	    sl_fwd_rules_name(&capture->names[record->in], record->generation,
+			      record->rule, name))
+		snprintf(text, SL_NAME_BYTES + 8, " by %s", name);
+	else
+		snprintf(text, SL_NAME_BYTES + 8, " by rule #%u", record->rule);
+	return text;
+}
+
 static int block_packet(struct capture *capture, const struct record *record,
 			uint32_t bytes)
 {
-	char comment[SL_PCAPNG_COMMENT];
+	char comment[SL_PCAPNG_COMMENT], rule[SL_NAME_BYTES + 8];
 	const struct sl_pcapng_packet packet = {
 		.interface = record->in,
 		.queue = record->in_queue,
@@ -247,7 +310,8 @@ static int block_packet(struct capture *capture, const struct record *record,
 	};
 
 	snprintf(comment, sizeof(comment),
-		 "forward, %s queue %u -> %s queue %u",
+		 "forward%s, %s queue %u -> %s queue %u",
+		 rule_text(capture, record, rule),
 		 capture->ifaces[record->in].name, record->in_queue,
 		 capture->ifaces[record->out].name, record->out_queue);
 	return sl_pcapng_packet(capture->blocks, &packet);
@@ -309,6 +373,11 @@ static bool capture_carry(void *context, struct sl_spool *spool)
 	const void *record;
 	int err = capture->over;
 
+	if (!file_lock(capture)) {
+		if (++capture->waits == WAITS_MAX)
+			sl_fwd_copy_count(stage, 0, -EBUSY);
+		return false;
+	}
 	if (!capture->begun && !err)
 		err = block_begin(capture);
 	while (n < BATCH && (record = sl_spool_take(spool, &bytes))) {

@@ -5,16 +5,20 @@
  *
  *   agent -> data plane                    answer
  *   PORTS   what the ports may do          none
- *   FORWARDED  `count`: what the filter     none
- *           of interface `value` has
- *           directed to its sockets, if
- *           n is not 0
+ *   TALLY   `tally` of interface `value`   none
+ *   MIRROR  stage `first` copies to         none
+ *           interface index `value`
+ *   PRESSURE `count`: thousandths, of      none
+ *           the CPU of worker `value`
  *   STATS   write statistics to the fd     DONE, value: 0 or -errno
  *   STOP    the same, at the end           DONE, value: 1 all frames accounted for, 0 not, or
  *                                          -errno; then the data plane ends
  *   HOLD    write the record to the fd     DONE, value: 0 or -errno; then it ends
+ *   ADOPT   go on from the record in       READY
+ *           the fd
  *
  *   data plane -> agent
+ *   STANDBY it has all that it needs to go on where another one stops, but the record
  *   READY   threads run, privileges are gone
  *   REFUSED system call `value` was tried, and is not allowed; the data plane has ended
  *
@@ -26,28 +30,39 @@
 
 #include <stdint.h>
 
+#include "tally.h"
+
 enum sl_channel_type {
 	SL_CHANNEL_PORTS = 1,
-	SL_CHANNEL_FORWARDED,
+	SL_CHANNEL_TALLY,
+	SL_CHANNEL_MIRROR,
 	SL_CHANNEL_STATS,
 	SL_CHANNEL_STOP,
 	SL_CHANNEL_HOLD,
+	SL_CHANNEL_ADOPT,
 	SL_CHANNEL_DONE,
+	SL_CHANNEL_STANDBY,
 	SL_CHANNEL_READY,
 	SL_CHANNEL_REFUSED,
+	SL_CHANNEL_PRESSURE,
 };
 
 /* Ports that one PORTS message tells of; more take more messages. */
 #define SL_CHANNEL_PORTS_MAX 256u
-#define SL_CHANNEL_LINK 1u /* in `port`: it can send */
-#define SL_CHANNEL_POLL 2u /* busy polling is to be driven */
+#define SL_CHANNEL_LINK 1u     /* in `port`: it can send */
+#define SL_CHANNEL_POLL 2u     /* busy polling is to be driven */
+#define SL_CHANNEL_SEEN 4u     /* and was seen to be */
+#define SL_CHANNEL_DEFERRED 8u /* its interrupts are deferred */
 
 struct sl_channel_message {
 	uint32_t type; /* enum sl_channel_type */
 	int32_t value; /* STATS, STOP: 1 for JSON */
 	uint64_t count;
 	uint32_t first, n; /* PORTS: ends of the plan, from `first` on */
-	uint8_t port[SL_CHANNEL_PORTS_MAX];
+	union {
+		uint8_t port[SL_CHANNEL_PORTS_MAX];
+		struct sl_fwd_tally tally;
+	};
 };
 
 /* Two ends, close-on-exec. 0 or -errno. */

@@ -48,7 +48,6 @@ static int listen_at(const char *path)
 	if (fd < 0)
 		return -errno;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	unlink(path); /* of a forwarder that had our process id and was killed */
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
 		goto err_close;
 	if (chmod(path, 0600) || listen(fd, SL_CONTROL_CLIENTS)) {

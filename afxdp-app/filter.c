@@ -22,18 +22,26 @@
 /* Several times what a NAPI poll may last (net.core.netdev_budget_usecs: 2 to 8 ms). */
 #define SETTLE_NS 50000000l
 
-int sl_fwd_filter_program(int ifindex, uint32_t *program_id)
+static int program_query(int ifindex, uint32_t *program_id, bool *native)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
 	int err = bpf_xdp_query(ifindex, 0, &query);
 
 	if (err)
 		return err;
+	*native = query.drv_prog_id;
 	/* Native and generic may stand beside each other; native sees the packet first. */
 	*program_id = query.drv_prog_id ? query.drv_prog_id :
 		      query.skb_prog_id ? query.skb_prog_id :
 					  query.prog_id;
 	return 0;
+}
+
+int sl_fwd_filter_program(int ifindex, uint32_t *program_id)
+{
+	bool native;
+
+	return program_query(ifindex, program_id, &native);
 }
 
 /* The descriptor of map `id` if it is of this type and name; else -errno. */
@@ -113,7 +121,7 @@ static int maps_find(uint32_t program_id, struct sl_fwd_filter *filter)
 static int filter_try(int ifindex, struct sl_fwd_filter *filter)
 {
 	uint32_t inner_id;
-	int err = sl_fwd_filter_program(ifindex, &filter->program_id);
+	int err = program_query(ifindex, &filter->program_id, &filter->direct);
 
 	if (err)
 		return err;
@@ -121,8 +129,10 @@ static int filter_try(int ifindex, struct sl_fwd_filter *filter)
 		return -ENOENT;
 	err = maps_find(filter->program_id, filter);
 	/* It may be libxdp's dispatcher, with the filter behind it. */
-	if (err == -ENOKEY && !sl_shared_find(ifindex, &inner_id))
+	if (err == -ENOKEY && !sl_shared_find(ifindex, &inner_id)) {
+		filter->direct = false;
 		err = maps_find(inner_id, filter);
+	}
 	return err;
 }
 
@@ -153,18 +163,19 @@ void sl_fwd_filter_close(struct sl_fwd_filter *filter)
 	filter->map_id = 0;
 }
 
-uint64_t sl_fwd_filter_forwarded(const struct sl_fwd_filter *filter)
+void sl_fwd_filter_count(const struct sl_fwd_filter *filter, uint64_t *seen,
+			 uint64_t *forwarded)
 {
 	struct sl_totals totals;
-	uint64_t sum = 0;
 
+	*seen = *forwarded = 0;
 	if (filter->totals_fd < 0 || sl_totals_read(filter->totals_fd, &totals))
-		return 0;
+		return;
+	*seen = totals.rx.packets;
 	for (int r = 0; r < SL_REASON_COUNT; r++)
-		sum += sl_totals_get(&totals, (enum sl_reason)r,
-				     SL_VERDICT_FORWARD)
-			       ->packets;
-	return sum;
+		*forwarded += sl_totals_get(&totals, (enum sl_reason)r,
+					    SL_VERDICT_FORWARD)
+				      ->packets;
 }
 
 int sl_fwd_filter_insert(const struct sl_fwd_filter *filter, uint32_t queue,

@@ -7,6 +7,7 @@
 #ifndef SLUICE_FWD_FILTER_H
 #define SLUICE_FWD_FILTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sl_fwd_filter {
@@ -15,6 +16,7 @@ struct sl_fwd_filter {
 	uint32_t map_entries; /* RX queues that it covers */
 	int map_fd;	      /* owned; -1: none */
 	int totals_fd; /* owned: what it has counted; -1: a program of another's */
+	bool direct; /* native, and behind no dispatcher: it sees all that comes in */
 };
 
 /*
@@ -31,8 +33,12 @@ int sl_fwd_filter_program(int ifindex, uint32_t *program_id);
 int sl_fwd_filter_open(int ifindex, struct sl_fwd_filter *filter);
 void sl_fwd_filter_close(struct sl_fwd_filter *filter);
 
-/* How many packets it has directed to sockets; 0 where that is not known. Needs no capability. */
-uint64_t sl_fwd_filter_forwarded(const struct sl_fwd_filter *filter);
+/*
+ * How many packets it has seen, and of these directed to sockets; 0 where that is not known.
+ * Needs no capability.
+ */
+void sl_fwd_filter_count(const struct sl_fwd_filter *filter, uint64_t *seen,
+			 uint64_t *forwarded);
 
 /* Directs the packets of an RX queue to the socket. 0 or -errno. */
 int sl_fwd_filter_insert(const struct sl_fwd_filter *filter, uint32_t queue,

@@ -9,17 +9,11 @@
 #include <sys/resource.h>
 
 #include "lib/config.h"
+#include "mirror.h"
 #include "say.h"
 #include "rules.h"
 #include "sockets.h"
 #include "watch.h"
-
-/*
- * The values of Documentation/networking/af_xdp.rst and its xdpsock sample; not tuned here. The
- * time bounds one busy poll that finds nothing, the budget the packets that one brings.
- */
-#define BUSY_POLL_US 20
-#define BUSY_POLL_BUDGET 64
 
 static int memory_say(const char *of)
 {
@@ -77,6 +71,12 @@ static int iface_open(struct sl_fwd *fwd, const char *name)
 					-E2BIG);
 		return -E2BIG;
 	}
+	err = sl_fwd_iface_cover(iface);
+	if (err && err != -ERANGE)
+		sl_fwd_say_error(name, "ask which RX queues get packets", err,
+				 NULL);
+	if (err)
+		return err;
 	if (fwd->config->route)
 		return 0; /* packets that it routes are addressed to it */
 	err = sl_fwd_iface_promiscuous(iface);
@@ -253,31 +253,32 @@ static int workers_alloc(struct sl_fwd *fwd)
 		err = worker_alloc(fwd, w);
 		fwd->workers[w].cpu = cpus[w % (uint32_t)n];
 		fwd->workers[w].busy = fwd->config->poll == SL_POLL_BUSY;
+		fwd->workers[w].adaptive = fwd->config->poll ==
+					   SL_POLL_ADAPTIVE;
 	}
 	if (!err && fwd->config->poll == SL_POLL_BUSY)
 		cpus_shared_say(fwd);
 	return err;
 }
 
-static void port_prepare(struct sl_fwd *fwd, struct sl_fwd_port *port)
+/* Of a device with one queue there is nothing to tell. */
+static void coverage_say(const struct sl_fwd_iface *iface)
 {
-	char object[SL_FWD_END_NAME];
-	int err;
-
-	port->ops->refill(port);
-	if (fwd->config->poll != SL_POLL_BUSY)
+	if (iface->rx_queues < 2)
 		return;
-	err = sl_xsk_busy_poll(&port->xsk, BUSY_POLL_US, BUSY_POLL_BUDGET);
-	port->busy_asked = !err;
-	if (err)
-		sl_fwd_say_error(
-			sl_fwd_end_name(fwd, port, object),
-			"prefer busy polling", err,
-			"start it with CAP_NET_ADMIN; spinning without it");
+	sl_fwd_say(
+		"%s: sockets on RX queues 0 to %u; %s, and %u flow rules lead to no other",
+		iface->name, iface->rx_queues - 1,
+		iface->coverage.table ?
+			"the RSS indirection table" :
+			"the device shows no RSS indirection table",
+		iface->coverage.rules);
 }
 
 void sl_fwd_start_say(const struct sl_fwd *fwd)
 {
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
+		coverage_say(&fwd->ifaces[i]);
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		const struct sl_fwd_port *port = fwd->end_port[e];
 		char from[SL_FWD_END_NAME], to[SL_FWD_END_NAME];
@@ -305,6 +306,8 @@ int sl_fwd_prepare(struct sl_fwd *fwd, const struct sl_forwarder *config)
 		err = memory_say("routes");
 	if (!err && sl_fwd_rules_open(fwd))
 		err = memory_say("rules");
+	if (!err && sl_fwd_mirrors_open(fwd))
+		err = memory_say("mirrors");
 	if (!err)
 		sl_fwd_watch_links(fwd);
 	return err;
@@ -332,13 +335,14 @@ int sl_fwd_open(struct sl_fwd *fwd)
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++)
 		err = worker_open(fwd, &fwd->workers[w]);
 	for (uint32_t e = 0; e < fwd->plan.n_ends && !err; e++)
-		port_prepare(fwd, fwd->end_port[e]);
+		fwd->end_port[e]->ops->refill(fwd->end_port[e]);
 	return err;
 }
 
 bool sl_fwd_alike(const struct sl_fwd *a, const struct sl_fwd *b)
 {
 	if (a->config->route != b->config->route ||
+	    a->config->zerocopy != b->config->zerocopy ||
 	    a->n_ifaces != b->n_ifaces || a->plan.n_ends != b->plan.n_ends ||
 	    a->n_workers != b->n_workers)
 		return false;
@@ -392,8 +396,10 @@ void sl_fwd_remove(const struct sl_fwd *fwd)
 
 void sl_fwd_close(struct sl_fwd *fwd)
 {
+	sl_fwd_busy_close(fwd);
 	for (uint32_t w = 0; w < fwd->n_workers; w++)
 		sl_fwd_worker_fini(&fwd->workers[w]);
+	sl_fwd_mirrors_close(fwd);
 	sl_fwd_rules_close(fwd);
 	sl_fwd_routes_close(fwd);
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "busy.h"
 #include "iface.h"
 #include "plan.h"
 #include "route.h"
@@ -18,6 +19,8 @@
 #include "worker.h"
 
 struct sl_forwarder;
+struct sl_fwd_mirror;
+struct sl_fwd_rule_names;
 struct sl_interface;
 
 /* Bytes that the name of a (interface, queue) takes. */
@@ -37,10 +40,14 @@ struct sl_fwd {
 	struct sl_fwd_used *
 		used; /* the same; shared: the data plane notes, the agent reads */
 	uint32_t *slots; /* [stages][n_ifaces], see rules.h; shared the other way */
-	const char *config_path; /* the caller's; files are beside it */
+	/* [n_ifaces], the same, for captures; NULL: there is none */
+	struct sl_fwd_rule_names *names;
+	struct sl_fwd_mirror *mirrors; /* [stages]; the agent's */
+	const char *config_path;       /* the caller's; files are beside it */
 	const struct sl_interface *interfaces; /* the caller's: all that route */
 	size_t n_interfaces;
-	bool told_napi, told_neighbours;
+	struct sl_fwd_busy busy;
+	bool told_neighbours;
 	bool restarted; /* goes on from another: what was said is not said again */
 };
 

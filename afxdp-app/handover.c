@@ -15,16 +15,26 @@
 #include "say.h"
 
 /* Goes up whenever the record, a struct in it or the memory behind a UMEM changes. */
-#define VERSION 1u
+#define VERSION 2u
 /* Descriptors in one message: SCM_MAX_FD is 253. */
 #define BATCH 64u
 /* How long the other agent may take for one message. */
 #define WAIT_MS 2000
+/* The same until its data plane is held: twice what it gives that one (supervise.c). */
+#define HOLD_MS 10000
 
-/* The record: one of these for each worker, and behind it one for each of its ports. */
+/*
+ * The record: one of the first, one of the second for each worker, and behind it one of the third
+ * for each of its ports.
+ */
+struct record {
+	uint32_t version, n_workers;
+	struct sl_handover_stop stop;
+};
+
 struct worker_record {
-	uint32_t version, n_ports;
-	uint32_t frames, count[SL_FRAME_STATES];
+	uint32_t n_ports, frames;
+	uint32_t count[SL_FRAME_STATES], pad;
 	uint64_t violations, count_poll, count_wake_rx;
 };
 
@@ -51,7 +61,6 @@ static int get(int fd, void *bytes, size_t n)
 static int worker_write(const struct sl_fwd_worker *worker, int fd)
 {
 	struct worker_record record = {
-		.version = VERSION,
 		.n_ports = worker->n_ports,
 		.frames = worker->umem.frames,
 		.violations = worker->umem.violations,
@@ -74,9 +83,13 @@ static int worker_write(const struct sl_fwd_worker *worker, int fd)
 	return err;
 }
 
-int sl_handover_record(const struct sl_fwd *fwd, int fd)
+int sl_handover_record(const struct sl_fwd *fwd,
+		       const struct sl_handover_stop *stop, int fd)
 {
-	int err = fd < 0 ? -EPROTO : 0;
+	const struct record record = { .version = VERSION,
+				       .n_workers = fwd->n_workers,
+				       .stop = *stop };
+	int err = fd < 0 ? -EPROTO : put(fd, &record, sizeof(record));
 
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++)
 		err = worker_write(&fwd->workers[w], fd);
@@ -92,7 +105,7 @@ static int worker_read(struct sl_fwd_worker *worker, int fd)
 
 	if (err)
 		return err;
-	if (record.version != VERSION || record.n_ports != worker->n_ports ||
+	if (record.n_ports != worker->n_ports ||
 	    record.frames != worker->umem.frames)
 		return -EPROTO;
 	memcpy(worker->umem.count, record.count, sizeof(record.count));
@@ -130,29 +143,71 @@ static bool worker_sound(const struct sl_fwd_worker *worker)
 	       tx == umem->count[SL_FRAME_TX] && sl_umem_audit(umem);
 }
 
-static int worker_adopt(struct sl_fwd_worker *worker, int record_fd)
+static int worker_map(struct sl_fwd_worker *worker)
 {
 	int err = sl_umem_adopt(&worker->umem);
 
-	if (!err)
-		err = worker_read(worker, record_fd);
-	if (!err && !worker_sound(worker))
-		err = -EPROTO;
 	for (uint32_t i = 0; i < worker->n_ports && !err; i++)
 		err = sl_xsk_adopt(&worker->ports[i].xsk);
 	return err;
 }
 
-int sl_handover_adopt(struct sl_fwd *fwd, int record_fd)
+int sl_handover_map(struct sl_fwd *fwd)
 {
-	int err = lseek(record_fd, 0, SEEK_SET) ? -errno : 0;
+	int err = 0;
 
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++)
+		err = worker_map(&fwd->workers[w]);
+	if (err)
+		sl_fwd_say_error("data plane", "map frames and rings", err,
+				 NULL);
+	return err;
+}
+
+static int worker_adopt(struct sl_fwd_worker *worker, int record_fd)
+{
+	int err = worker_read(worker, record_fd);
+
+	if (err)
+		return err;
+	if (!worker_sound(worker))
+		return -EPROTO;
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		sl_xsk_resume(&worker->ports[i].xsk);
+	return 0;
+}
+
+static int record_adopt(struct sl_fwd *fwd, int record_fd,
+			struct sl_handover_stop *stop)
+{
+	struct record record;
+	int err = lseek(record_fd, 0, SEEK_SET) ? -errno : 0;
+
+	if (!err)
+		err = get(record_fd, &record, sizeof(record));
+	if (err)
+		return err;
+	if (record.version != VERSION || record.n_workers != fwd->n_workers)
+		return -EPROTO;
+	for (uint32_t w = 0; w < fwd->n_workers && !err; w++)
 		err = worker_adopt(&fwd->workers[w], record_fd);
+	/* From here on it says what is no more: nobody else shall go on from it. */
+	if (!err && ftruncate(record_fd, 0))
+		err = -errno;
+	if (!err)
+		*stop = record.stop;
+	return err;
+}
+
+int sl_handover_adopt(struct sl_fwd *fwd, int record_fd,
+		      struct sl_handover_stop *stop)
+{
+	int err = record_adopt(fwd, record_fd, stop);
+
 	close(record_fd);
 	if (err)
-		sl_fwd_say_error("data plane", "take over frames and rings",
-				 err, NULL);
+		sl_fwd_say_error("data plane", "go on from the record", err,
+				 NULL);
 	return err;
 }
 
@@ -175,12 +230,10 @@ void sl_handover_move(struct sl_fwd *to, struct sl_fwd *from)
 		struct sl_fwd_port *old = from->end_port[e];
 
 		to->end_port[e]->xsk = old->xsk;
-		to->end_port[e]->busy_asked = old->busy_asked;
 		old->xsk = (struct sl_xsk){ .fd = -1 };
 	}
 	for (uint32_t i = 0; i < to->n_ifaces; i++)
-		to->ifaces[i].forwarded_before =
-			from->ifaces[i].forwarded_before;
+		to->ifaces[i].base = from->ifaces[i].base;
 }
 
 char *sl_handover_describe(const struct sl_fwd *fwd)
@@ -193,6 +246,8 @@ char *sl_handover_describe(const struct sl_fwd *fwd)
 		return NULL;
 	fprintf(out, "v%u ring %u frame %u counters %zu;", VERSION, SL_XSK_RING,
 		SL_FRAME_BYTES, sizeof(struct sl_fwd_counters));
+	/* What is asked of a socket before it is bound. */
+	fprintf(out, " zero-copy %d", (int)fwd->config->zerocopy);
 	fputs(fwd->config->route ? " route" : " wires", out);
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
 		fprintf(out, " %d", fwd->ifaces[i].ifindex);
@@ -216,7 +271,6 @@ struct parcel {
 };
 
 #define PARCEL_MULTI_BUFFER 1u
-#define PARCEL_BUSY 2u
 
 union ancillary {
 	char bytes[CMSG_SPACE(BATCH * sizeof(int))];
@@ -246,8 +300,9 @@ static int parcel_send(int to, const struct parcel *parcel, const int *fds)
 	return n == sizeof(*parcel) ? 0 : -EPROTO;
 }
 
-/* parcel->n descriptors into fds[], or -errno and none. */
-static int parcel_receive(int from, struct parcel *parcel, int *fds)
+/* parcel->n descriptors into fds[] of BATCH, or -errno and none. */
+static int parcel_receive(int from, int timeout_ms, struct parcel *parcel,
+			  int *fds)
 {
 	struct iovec bytes = { .iov_base = parcel, .iov_len = sizeof(*parcel) };
 	union ancillary ancillary = { 0 };
@@ -260,7 +315,7 @@ static int parcel_receive(int from, struct parcel *parcel, int *fds)
 	uint32_t got = 0;
 	ssize_t n;
 
-	if (poll(&readable, 1, WAIT_MS) != 1)
+	if (poll(&readable, 1, timeout_ms) != 1)
 		return -ETIMEDOUT;
 	n = recvmsg(from, &header, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 	if (n < 0)
@@ -278,29 +333,25 @@ static int parcel_receive(int from, struct parcel *parcel, int *fds)
 	return n ? -EPROTO : -EPIPE;
 }
 
-/* The order on the way: the record, the UMEM of each worker, the socket of each end. */
+/* The order on the way: the UMEM of each worker, the socket of each end. */
 static uint32_t descriptors(const struct sl_fwd *fwd)
 {
-	return 1 + fwd->n_workers + fwd->plan.n_ends;
+	return fwd->n_workers + fwd->plan.n_ends;
 }
 
-static int descriptor(const struct sl_fwd *fwd, int record_fd, uint32_t i,
-		      uint8_t *flags)
+static int descriptor(const struct sl_fwd *fwd, uint32_t i, uint8_t *flags)
 {
 	const struct sl_fwd_port *port;
 
 	*flags = 0;
-	if (!i)
-		return record_fd;
-	if (i <= fwd->n_workers)
-		return fwd->workers[i - 1].umem.fd;
-	port = fwd->end_port[i - 1 - fwd->n_workers];
-	*flags = (uint8_t)((port->xsk.multi_buffer ? PARCEL_MULTI_BUFFER : 0) |
-			   (port->busy_asked ? PARCEL_BUSY : 0));
+	if (i < fwd->n_workers)
+		return fwd->workers[i].umem.fd;
+	port = fwd->end_port[i - fwd->n_workers];
+	*flags = port->xsk.multi_buffer ? PARCEL_MULTI_BUFFER : 0;
 	return port->xsk.fd;
 }
 
-int sl_handover_send(const struct sl_fwd *fwd, int record_fd, int to)
+int sl_handover_send(const struct sl_fwd *fwd, int to)
 {
 	uint32_t all = descriptors(fwd);
 	int err = 0;
@@ -312,8 +363,7 @@ int sl_handover_send(const struct sl_fwd *fwd, int record_fd, int to)
 		if (parcel.n > BATCH)
 			parcel.n = BATCH;
 		for (uint32_t i = 0; i < parcel.n; i++)
-			fds[i] = descriptor(fwd, record_fd, first + i,
-					    &parcel.flags[i]);
+			fds[i] = descriptor(fwd, first + i, &parcel.flags[i]);
 		err = parcel_send(to, &parcel, fds);
 	}
 	return err;
@@ -324,21 +374,20 @@ static void descriptors_take(struct sl_fwd *fwd, const int *fds,
 {
 	for (uint32_t w = 0; w < fwd->n_workers; w++)
 		fwd->workers[w].umem = (struct sl_umem){
-			.fd = fds[1 + w],
+			.fd = fds[w],
 			.frames = sl_fwd_worker_frames_wanted(&fwd->workers[w])
 		};
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		struct sl_fwd_port *port = fwd->end_port[e];
-		uint8_t flag = flags[1 + fwd->n_workers + e];
+		uint8_t flag = flags[fwd->n_workers + e];
 
-		port->xsk.fd = fds[1 + fwd->n_workers + e];
+		port->xsk.fd = fds[fwd->n_workers + e];
 		port->xsk.multi_buffer = flag & PARCEL_MULTI_BUFFER;
 		port->xsk.zerocopy = sl_xsk_zerocopy(&port->xsk);
-		port->busy_asked = flag & PARCEL_BUSY;
 	}
 }
 
-int sl_handover_receive(struct sl_fwd *fwd, int from, int *record_fd)
+int sl_handover_receive(struct sl_fwd *fwd, int from)
 {
 	uint32_t all = descriptors(fwd), got = 0;
 	int *fds = calloc(all + BATCH, sizeof(*fds));
@@ -348,7 +397,7 @@ int sl_handover_receive(struct sl_fwd *fwd, int from, int *record_fd)
 	while (!err && got < all) {
 		struct parcel parcel;
 
-		err = parcel_receive(from, &parcel, fds + got);
+		err = parcel_receive(from, WAIT_MS, &parcel, fds + got);
 		if (err)
 			break;
 		memcpy(flags + got, parcel.flags, parcel.n);
@@ -356,13 +405,34 @@ int sl_handover_receive(struct sl_fwd *fwd, int from, int *record_fd)
 	}
 	if (!err && got != all)
 		err = -EPROTO;
-	if (!err) {
-		*record_fd = fds[0];
+	if (!err)
 		descriptors_take(fwd, fds, flags);
-	}
 	for (uint32_t i = 0; err && i < got; i++)
 		close(fds[i]);
 	free(fds);
 	free(flags);
+	return err;
+}
+
+int sl_handover_record_send(int record_fd, int to)
+{
+	const struct parcel parcel = { .n = 1 };
+
+	return parcel_send(to, &parcel, &record_fd);
+}
+
+int sl_handover_record_receive(int from, int *record_fd)
+{
+	struct parcel parcel;
+	int fds[BATCH] = { 0 };
+	int err = parcel_receive(from, HOLD_MS, &parcel, fds);
+
+	if (!err && parcel.n != 1) {
+		for (uint32_t i = 0; i < parcel.n; i++)
+			close(fds[i]);
+		err = -EPROTO;
+	}
+	if (!err)
+		*record_fd = fds[0];
 	return err;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/ethtool.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/sysfs.h"
-#include "umem.h"
+#include "segments.h"
 
 static int ethtool(int fd, const char *name, void *command)
 {
@@ -60,6 +59,19 @@ static bool link_read(int fd, const char *name)
 	return true;
 }
 
+static bool exact_read(const char *name)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return false;
+	err = ethtool(fd, name, &info);
+	close(fd);
+	return !err && sl_fwd_nic_exact(info.driver);
+}
+
 /* The last one stands where it cannot be read. */
 static void mtu_read(int fd, const char *name, uint32_t *mtu)
 {
@@ -72,8 +84,7 @@ static void mtu_read(int fd, const char *name, uint32_t *mtu)
 
 bool sl_fwd_iface_jumbo(uint32_t mtu)
 {
-	/* The MTU leaves out the Ethernet header and up to two VLAN tags. */
-	return mtu + ETH_HLEN + 2 * 4 > SL_FRAME_PACKET;
+	return sl_fwd_segments_wanted(mtu) > 1;
 }
 
 int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
@@ -93,8 +104,40 @@ int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
 	new.rx_queues = new.rx_queues_now;
 	new.tx_queues = new.tx_queues_now;
 	new.mtu = new.mtu_now;
+	new.exact = exact_read(name);
+	new.zc_segments = sl_fwd_segments_read(new.ifindex);
 	*iface = new;
 	return 0;
+}
+
+struct asked {
+	int fd;
+	const char *name;
+};
+
+static int asked_ethtool(void *context, void *command)
+{
+	const struct asked *asked = context;
+
+	return ethtool(asked->fd, asked->name, command);
+}
+
+int sl_fwd_iface_cover(struct sl_fwd_iface *iface)
+{
+	struct asked asked = { .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC,
+					    0),
+			       .name = iface->name };
+	int err;
+
+	if (asked.fd < 0)
+		return -errno;
+	err = sl_fwd_coverage_read(asked_ethtool, &asked, iface->rx_queues,
+				   &iface->coverage);
+	close(asked.fd);
+	if (err || !iface->coverage.gap)
+		return err;
+	sl_fwd_coverage_say(iface->name, iface->rx_queues, &iface->coverage);
+	return -ERANGE;
 }
 
 int sl_fwd_iface_promiscuous(struct sl_fwd_iface *iface)
@@ -125,19 +168,80 @@ void sl_fwd_iface_close(struct sl_fwd_iface *iface)
 	iface->promisc_fd = -1;
 }
 
+void sl_fwd_ifaces_tally_begin(struct sl_fwd_iface *ifaces, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct sl_fwd_iface *iface = &ifaces[i];
+		struct sl_fwd_tally_base *base = &iface->base;
+
+		memset(base, 0, sizeof(*base));
+		base->nic_known = !sl_fwd_nic_read(iface->ifindex, &base->nic);
+		sl_fwd_filter_count(&iface->filter, &base->seen,
+				    &base->forwarded);
+	}
+	/* The polls that the filter has counted packets of end, and the devices count them. */
+	sl_fwd_filter_settle();
+	for (uint32_t i = 0; i < n; i++) {
+		struct sl_fwd_tally_base *base = &ifaces[i].base;
+		struct sl_fwd_nic after = { 0 };
+
+		if (sl_fwd_nic_read(ifaces[i].ifindex, &after))
+			base->nic_known = false;
+		base->rx_after = after.rx_packets;
+	}
+}
+
+/* `before` and `after` were read before and after the filter's counts of *tally. */
+static void nic_tally(struct sl_fwd_iface *iface,
+		      const struct sl_fwd_nic *before,
+		      const struct sl_fwd_nic *after)
+{
+	const struct sl_fwd_tally_base *base = &iface->base;
+	struct sl_fwd_tally *tally = &iface->tally;
+	const struct sl_fwd_tally_look begin = {
+		.rx_before = base->nic.rx_packets,
+		.rx_after = base->rx_after,
+	};
+	const struct sl_fwd_tally_look now = {
+		.rx_before = before->rx_packets,
+		.seen = tally->seen,
+		.rx_after = after->rx_packets,
+	};
+
+	tally->nic_known = base->nic_known &&
+			   !sl_fwd_nic_since(after, &base->nic, &tally->nic);
+	tally->unseen_known = tally->nic_known && tally->counted &&
+			      iface->exact && iface->filter.direct;
+	if (tally->unseen_known)
+		tally->unseen = sl_fwd_tally_unseen(&begin, &now);
+}
+
 void sl_fwd_iface_tally(struct sl_fwd_iface *iface)
 {
-	iface->forwarded = sl_fwd_filter_forwarded(&iface->filter) -
-			   iface->forwarded_before;
-	iface->counted = iface->filter.totals_fd >= 0;
+	struct sl_fwd_nic before, after;
+	uint64_t seen, forwarded;
+	int err = sl_fwd_nic_read(iface->ifindex, &before);
+
+	sl_fwd_filter_count(&iface->filter, &seen, &forwarded);
+	if (!err)
+		err = sl_fwd_nic_read(iface->ifindex, &after);
+	iface->tally = (struct sl_fwd_tally){
+		.seen = seen - iface->base.seen,
+		.forwarded = forwarded - iface->base.forwarded,
+		.counted = iface->filter.totals_fd >= 0,
+	};
+	if (!err)
+		nic_tally(iface, &before, &after);
 }
 
 void sl_fwd_iface_tally_from(struct sl_fwd_iface *iface,
 			     const struct sl_fwd_filter *filter)
 {
-	/* Unsigned, and may pass below 0: only differences are used. */
-	iface->forwarded_before =
-		sl_fwd_filter_forwarded(filter) - iface->forwarded;
+	uint64_t seen, forwarded;
+
+	sl_fwd_filter_count(filter, &seen, &forwarded);
+	iface->base.seen = seen - iface->tally.seen;
+	iface->base.forwarded = forwarded - iface->tally.forwarded;
 }
 
 void sl_fwd_iface_check(struct sl_fwd_iface *iface)

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "coverage.h"
 #include "filter.h"
+#include "tally.h"
 
 struct sl_fwd_iface {
 	char name[IF_NAMESIZE];
@@ -18,19 +20,20 @@ struct sl_fwd_iface {
 	uint32_t rx_queues, tx_queues; /* in use, as of the start */
 	uint32_t mtu;		       /* the same */
 	struct sl_fwd_filter filter;
-	/*
-	 * Packets that the filter directed to our sockets: what it has counted, less what it
-	 * had before they were there.
-	 */
-	uint64_t forwarded_before;
-	uint64_t forwarded; /* as of sl_fwd_iface_tally() */
-	bool counted;	    /* the filter counts: `forwarded` means something */
-	int promisc_fd;	    /* owned; -1: none */
+	struct sl_fwd_tally_base base;
+	struct sl_fwd_tally tally;	 /* as of sl_fwd_iface_tally() */
+	bool exact;			 /* sl_fwd_nic_exact() of its driver */
+	struct sl_fwd_coverage coverage; /* without a gap; as of the start */
+	uint32_t zc_segments;		 /* sl_fwd_segments_read() */
+	int promisc_fd;			 /* owned; -1: none */
 	/* As of the last sl_fwd_iface_check(). */
 	bool up; /* administratively up and with a carrier */
 	bool gone; /* was deleted, or moved to another network namespace; for good */
 	uint32_t tx_queues_now, rx_queues_now;
 	uint32_t mtu_now;
+	bool asked,
+		deferred; /* interrupts: since it is up; set and read back */
+	bool split; /* zero-copy, and a queue may send by another NAPI than it receives */
 	/* What has been said already. */
 	bool told_down, told_queues, told_filter, told_mtu;
 };
@@ -41,6 +44,12 @@ struct sl_fwd_iface {
  * (under `ip netns exec` it does); else it is taken to have one queue.
  */
 int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name);
+
+/*
+ * Whether no packet is put on a queue beyond rx_queues (coverage.h). 0, -ERANGE (one is, which
+ * was said), or another -errno.
+ */
+int sl_fwd_iface_cover(struct sl_fwd_iface *iface);
 
 /*
  * Has the interface receive all frames, as a wire is not who they are addressed to: a NIC
@@ -56,11 +65,14 @@ void sl_fwd_iface_close(struct sl_fwd_iface *iface);
 /* Whether packets of the MTU may take more than one frame; both MTUs in bytes, see above. */
 bool sl_fwd_iface_jumbo(uint32_t mtu);
 
-/* Before the sockets get into the filter: `forwarded` stays, and counts on from here. */
+/* Before the sockets get into the filters: all tallies count from here. Waits a grace period. */
+void sl_fwd_ifaces_tally_begin(struct sl_fwd_iface *ifaces, uint32_t n);
+
+/* The same with another filter for one of them: its counts stay, and go on from here. */
 void sl_fwd_iface_tally_from(struct sl_fwd_iface *iface,
 			     const struct sl_fwd_filter *filter);
 
-/* Reads `forwarded`. */
+/* Reads the tally. */
 void sl_fwd_iface_tally(struct sl_fwd_iface *iface);
 
 /* Looks at the interface again. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "forwarder.h"
+#include "lib/fwdledger.h"
 
 /* Packets whose last descriptor is on the RX ring; the worker may take some meanwhile. */
 static uint64_t waiting(const struct sl_fwd_port *port)
@@ -26,23 +27,24 @@ static uint64_t waiting(const struct sl_fwd_port *port)
 void sl_fwd_ledger_side(const struct sl_fwd *fwd, uint32_t iface,
 			struct sl_fwd_side *side)
 {
-	*side = (struct sl_fwd_side){
-		.known = fwd->ifaces[iface].counted,
-		.forwarded = fwd->ifaces[iface].forwarded,
-	};
+	const struct sl_fwd_tally *tally = &fwd->ifaces[iface].tally;
+
+	*side = (struct sl_fwd_side){ .tally = tally };
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		const struct sl_fwd_port *port = fwd->end_port[e];
 
 		if (port->iface != iface)
 			continue;
 		side->received += sl_count_read(&port->count.rx_packets);
+		side->sent += sl_count_read(&port->count.tx_packets);
 		side->lost +=
 			port->kernel.rx_dropped + port->kernel.rx_ring_full;
 		side->waiting += waiting(port);
 	}
-	if (side->known)
-		side->unexplained = (int64_t)(side->forwarded - side->received -
-					      side->lost - side->waiting);
+	if (tally->counted)
+		side->unexplained =
+			(int64_t)(tally->forwarded - side->received -
+				  side->lost - side->waiting);
 }
 
 void sl_fwd_ledger_balance(const struct sl_fwd *fwd,
@@ -70,23 +72,41 @@ void sl_fwd_ledger_balance(const struct sl_fwd *fwd,
 	*balance = new;
 }
 
+/* null: not known */
+static json_t *number_json(bool known, uint64_t number)
+{
+	return known ? json_integer((json_int_t)number) : json_null();
+}
+
+static json_t *nic_json(const struct sl_fwd_nic *nic)
+{
+	json_t *object = json_object();
+
+#define X(name) \
+	json_object_set_new(object, #name, number_json(true, nic->name));
+	SL_FWD_NIC_COUNTERS(X)
+#undef X
+	return object;
+}
+
 static json_t *side_json(const struct sl_fwd *fwd, uint32_t iface)
 {
+	const struct sl_fwd_tally *tally;
 	struct sl_fwd_side side;
-	json_t *object;
 
 	sl_fwd_ledger_side(fwd, iface, &side);
-	object = json_pack("{s:s, s:I, s:I, s:I, s:I}", "name",
-			   fwd->ifaces[iface].name, "received",
-			   (json_int_t)side.received, "lost",
-			   (json_int_t)side.lost, "waiting",
-			   (json_int_t)side.waiting, "unexplained",
-			   (json_int_t)side.unexplained);
-	json_object_set_new(object, "forwarded",
-			    side.known ?
-				    json_integer((json_int_t)side.forwarded) :
-				    json_null());
-	return object;
+	tally = side.tally;
+	return json_pack(
+		"{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+		fwd->ifaces[iface].name, "nic",
+		tally->nic_known ? nic_json(&tally->nic) : json_null(), "seen",
+		number_json(tally->counted, tally->seen), "unseen",
+		number_json(tally->unseen_known, (uint64_t)tally->unseen),
+		"forwarded", number_json(tally->counted, tally->forwarded),
+		"received", (json_int_t)side.received, "lost",
+		(json_int_t)side.lost, "waiting", (json_int_t)side.waiting,
+		"unexplained", (json_int_t)side.unexplained, "sent",
+		(json_int_t)side.sent);
 }
 
 json_t *sl_fwd_ledger_json(const struct sl_fwd *fwd)
@@ -106,28 +126,8 @@ json_t *sl_fwd_ledger_json(const struct sl_fwd *fwd)
 
 void sl_fwd_ledger_text(const struct sl_fwd *fwd, FILE *out)
 {
-	struct sl_fwd_balance balance;
+	json_t *ledger = sl_fwd_ledger_json(fwd);
 
-	sl_fwd_ledger_balance(fwd, &balance);
-	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
-		struct sl_fwd_side side;
-
-		sl_fwd_ledger_side(fwd, i, &side);
-		fprintf(out, "%s: forwarded by the filter ",
-			fwd->ifaces[i].name);
-		if (side.known)
-			fprintf(out, "%" PRIu64, side.forwarded);
-		else
-			fputs("not counted", out);
-		fprintf(out,
-			" = received %" PRIu64 " + lost %" PRIu64
-			" + waiting %" PRIu64 " + unexplained %" PRId64 "\n",
-			side.received, side.lost, side.waiting,
-			side.unexplained);
-	}
-	fprintf(out,
-		"received %" PRIu64 " = sent %" PRIu64 " + dropped %" PRIu64
-		"; unexplained in all: %" PRId64 "\n",
-		balance.received, balance.sent, balance.dropped,
-		balance.unexplained);
+	sl_fwdledger_print(ledger, "", out);
+	json_decref(ledger);
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The ledger of packets: what the filter directed to the sockets of an interface is what the
- * forwarder received there, what the kernel lost in between and said so, and what still
- * waits; what was received is what was sent and what was dropped.
+ * The ledger of packets: what a device received is what the filter saw; what that directed to
+ * the sockets of the interface is what the forwarder received there, what the kernel lost in
+ * between and said so, and what still waits; what was received is what was sent and what
+ * was dropped; what was sent is among what the device sent.
  *
- *   forwarded    the filter's count, since the sockets were put into its map
+ *   nic, seen, unseen, forwarded    tally.h
  *   lost         XDP_STATISTICS: no frame in the fill ring (rx_dropped), RX ring full
  *   waiting      on the RX rings
  *   unexplained  what is left over: 0. Under traffic the counts are read one after the other, and
  *                this may be off by what came in between; when it has come to rest it is exact
+ *
+ * `unseen` is no part of it: the ledger is of what was forwarded. Nor is what the device counts:
+ * other packets are in it, and it means something else from driver to driver.
  *
  * Data plane's main thread.
  */
@@ -21,10 +25,12 @@
 #include <stdio.h>
 
 struct sl_fwd;
+struct sl_fwd_tally;
 
 struct sl_fwd_side {
-	bool known; /* the filter is one of ours, and counts */
-	uint64_t forwarded, received, lost, waiting;
+	const struct sl_fwd_tally *tally;
+	uint64_t received, lost, waiting;
+	uint64_t sent;	     /* by this interface, whichever received it */
 	int64_t unexplained; /* 0 where the filter does not count */
 };
 

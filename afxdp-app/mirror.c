@@ -7,6 +7,8 @@
  * By a packet socket, as the interface need be no port of ours and have no XDP, and the copy is
  * made anyway: an AF_XDP socket would save one of two on a path that nobody waits for.
  */
+#include "mirror.h"
+
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -29,7 +31,8 @@
 
 struct mirror {
 	struct sl_courier courier;
-	int fd;
+	int fd;	     /* bound to no interface: each message names it */
+	int ifindex; /* atomic: the main thread's, for the courier */
 };
 
 /* Its copies would be taken for packets of the wire, and be mirrored again. */
@@ -60,22 +63,63 @@ static int loop_check(const struct sl_fwd_stage *stage,
 	return 0;
 }
 
-/* Protocol 0: it sends only. */
-static int socket_open(int ifindex)
+static bool is_mirror(const struct sl_fwd *fwd, size_t i)
 {
-	struct sockaddr_ll address = { .sll_family = AF_PACKET,
-				       .sll_ifindex = ifindex };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
+	return fwd->config->stages[i].kind == SL_STAGE_MIRROR;
+}
 
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address))) {
-		err = -errno;
-		close(fd);
-		return err;
+int sl_fwd_mirrors_open(struct sl_fwd *fwd)
+{
+	size_t n = fwd->config->n_stages;
+
+	fwd->mirrors = calloc(n + 1, sizeof(*fwd->mirrors));
+	if (!fwd->mirrors)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (is_mirror(fwd, i))
+			fwd->mirrors[i].ifindex = (int)if_nametoindex(
+				fwd->config->stages[i].target);
+	return 0;
+}
+
+void sl_fwd_mirrors_close(struct sl_fwd *fwd)
+{
+	free(fwd->mirrors);
+	fwd->mirrors = NULL;
+}
+
+static void mirror_watch(struct sl_fwd *fwd, size_t i)
+{
+	const struct sl_fwd_stage stage = { .config = &fwd->config->stages[i] };
+	struct sl_fwd_mirror *mirror = &fwd->mirrors[i];
+	int ifindex = (int)if_nametoindex(stage.config->target);
+	char name[SL_FWD_STAGE_NAME];
+
+	if (!ifindex || ifindex == mirror->ifindex ||
+	    ifindex == mirror->refused)
+		return;
+	if (loop_check(&stage, fwd, ifindex)) {
+		mirror->refused = ifindex;
+		return;
 	}
-	return fd;
+	mirror->ifindex = ifindex;
+	sl_fwd_say_of(sl_fwd_stage_name(&stage, name),
+		      "the interface is there anew; copies go on");
+}
+
+void sl_fwd_mirrors_watch(struct sl_fwd *fwd)
+{
+	for (size_t i = 0; fwd->mirrors && i < fwd->config->n_stages; i++)
+		if (is_mirror(fwd, i))
+			mirror_watch(fwd, i);
+}
+
+void sl_fwd_mirror_move(struct sl_fwd_stage *stage, int ifindex)
+{
+	struct mirror *mirror = stage->own;
+
+	if (stage->ops == &sl_fwd_stage_mirror && mirror && ifindex > 0)
+		__atomic_store_n(&mirror->ifindex, ifindex, __ATOMIC_RELAXED);
 }
 
 static bool mirror_carry(void *context, struct sl_spool *spool);
@@ -99,9 +143,12 @@ static int mirror_open(struct sl_fwd_stage *stage, const struct sl_fwd *fwd)
 	mirror = calloc(1, sizeof(*mirror));
 	if (!mirror)
 		return -ENOMEM;
-	mirror->fd = socket_open(ifindex);
+	mirror->ifindex = ifindex;
+	/* Protocol 0: it sends only. */
+	mirror->fd =
+		socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (mirror->fd < 0) {
-		err = mirror->fd;
+		err = -errno;
 		sl_fwd_say_error(sl_fwd_stage_name(stage, name),
 				 "open a packet socket", err,
 				 "start it as root or with CAP_NET_RAW");
@@ -167,6 +214,11 @@ static bool mirror_carry(void *context, struct sl_spool *spool)
 {
 	struct sl_fwd_stage *stage = context;
 	const struct mirror *mirror = stage->own;
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex =
+			__atomic_load_n(&mirror->ifindex, __ATOMIC_RELAXED),
+	};
 	struct mmsghdr messages[SL_BURST];
 	struct iovec data[SL_BURST];
 	uint32_t n, done, bytes;
@@ -180,6 +232,8 @@ static bool mirror_carry(void *context, struct sl_spool *spool)
 			break;
 		data[n].iov_base = (void *)record;
 		data[n].iov_len = bytes;
+		messages[n].msg_hdr.msg_name = &to;
+		messages[n].msg_hdr.msg_namelen = sizeof(to);
 		messages[n].msg_hdr.msg_iov = &data[n];
 		messages[n].msg_hdr.msg_iovlen = 1;
 	}

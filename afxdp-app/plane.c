@@ -6,17 +6,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "channel.h"
 #include "forwarder.h"
 #include "handover.h"
+#include "mirror.h"
 #include "sandbox.h"
 #include "say.h"
 #include "stats.h"
 
 /* How often the couriers are asked what they met. */
 #define WATCH_MS 1000
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -29,8 +39,8 @@ static int compare(const void *a, const void *b)
  * Closes every descriptor that is not needed from here on: the agent's maps, signals and clients
  * are none of the data plane's.
  */
-static int descriptors_close(const struct sl_fwd *fwd, int channel,
-			     int record_fd)
+static int descriptors_close(const struct sl_fwd *fwd,
+			     const struct sl_plane_start *start)
 {
 	int *keep = calloc(fwd->plan.n_ends + 2 * fwd->n_workers + 2,
 			   sizeof(*keep));
@@ -39,8 +49,8 @@ static int descriptors_close(const struct sl_fwd *fwd, int channel,
 
 	if (!keep)
 		return -ENOMEM;
-	keep[n++] = channel;
-	keep[n++] = record_fd;
+	keep[n++] = start->channel;
+	keep[n++] = start->witness;
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
 		keep[n++] = fwd->end_port[e]->xsk.fd;
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {
@@ -61,9 +71,9 @@ static int descriptors_close(const struct sl_fwd *fwd, int channel,
 	return 0;
 }
 
-static int ready(int channel)
+static int tell(int channel, enum sl_channel_type type)
 {
-	const struct sl_channel_message message = { .type = SL_CHANNEL_READY };
+	const struct sl_channel_message message = { .type = type };
 
 	return sl_channel_send(channel, &message, -1);
 }
@@ -94,9 +104,55 @@ static int threads_start(struct sl_fwd *fwd)
 	return err;
 }
 
-static int plane_start(struct sl_fwd *fwd, int channel, int record_fd)
+static void refresh(struct sl_fwd *fwd)
 {
-	int err = descriptors_close(fwd, channel, record_fd);
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
+		fwd->end_port[e]->ops->stats(fwd->end_port[e]);
+}
+
+static void moment(struct sl_fwd *fwd, struct sl_handover_stop *now)
+{
+	refresh(fwd);
+	*now = (struct sl_handover_stop){ .ns = clock_ns() };
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
+		const struct sl_fwd_port *port = fwd->end_port[e];
+
+		now->lost +=
+			port->kernel.rx_dropped + port->kernel.rx_ring_full;
+	}
+}
+
+static void handover_say(const struct sl_handover_stop *stop,
+			 const struct sl_handover_stop *now)
+{
+	sl_fwd_say("handover: %llu us without a worker, %llu packets lost",
+		   (unsigned long long)(now->ns - stop->ns) / 1000,
+		   (unsigned long long)(now->lost - stop->lost));
+}
+
+/* Until the other one has stopped, or the agent has given it up, which is no failure of ours. */
+static int standby(struct sl_fwd *fwd, int channel,
+		   struct sl_handover_stop *stop)
+{
+	struct sl_channel_message message;
+	int record_fd = -1;
+	int err = sl_handover_map(fwd);
+
+	if (!err)
+		err = tell(channel, SL_CHANNEL_STANDBY);
+	if (!err)
+		err = sl_channel_receive(channel, -1, &message, &record_fd);
+	if (err)
+		return err;
+	if (message.type != SL_CHANNEL_ADOPT)
+		return -EPROTO;
+	return sl_handover_adopt(fwd, record_fd, stop);
+}
+
+static int plane_start(struct sl_fwd *fwd, const struct sl_plane_start *start)
+{
+	struct sl_handover_stop stop, now;
+	int err = descriptors_close(fwd, start);
 
 	if (!err)
 		err = sl_fwd_stages_open(fwd);
@@ -105,17 +161,21 @@ static int plane_start(struct sl_fwd *fwd, int channel, int record_fd)
 	if (!err)
 		err = sandbox_enter(fwd);
 	/* What another data plane has left is looked at without privileges. */
-	if (!err && record_fd >= 0)
-		err = sl_handover_adopt(fwd, record_fd);
+	if (!err && start->adopts)
+		err = standby(fwd, start->channel, &stop);
 	if (!err)
 		err = threads_start(fwd);
 	if (err)
 		return err;
-	err = sl_sandbox_seal(channel);
+	if (start->adopts)
+		moment(fwd, &now);
+	err = sl_sandbox_seal(start->channel);
 	if (err)
 		sl_fwd_say_error("data plane", "install the seccomp filter",
 				 err, "it needs CONFIG_SECCOMP_FILTER");
-	return err ? err : ready(channel);
+	if (!err && start->adopts)
+		handover_say(&stop, &now);
+	return err ? err : tell(start->channel, SL_CHANNEL_READY);
 }
 
 /*
@@ -158,12 +218,6 @@ static bool worker_account(const struct sl_fwd *fwd,
 	    worker->umem.count[SL_FRAME_STAGE])
 		whole = false;
 	return whole;
-}
-
-static void refresh(struct sl_fwd *fwd)
-{
-	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
-		fwd->end_port[e]->ops->stats(fwd->end_port[e]);
 }
 
 static void workers_stop(struct sl_fwd *fwd)
@@ -216,14 +270,19 @@ static void ports_set(struct sl_fwd *fwd,
 		__atomic_store_n(&port->busy_poll,
 				 message->port[i] & SL_CHANNEL_POLL,
 				 __ATOMIC_RELAXED);
+		__atomic_store_n(&port->busy_seen,
+				 message->port[i] & SL_CHANNEL_SEEN,
+				 __ATOMIC_RELAXED);
+		port->deferred = message->port[i] & SL_CHANNEL_DEFERRED;
 	}
 }
 
-static void forwarded_set(struct sl_fwd_iface *iface,
-			  const struct sl_channel_message *message)
+static void pressure_set(struct sl_fwd *fwd,
+			 const struct sl_channel_message *message)
 {
-	iface->forwarded = message->count;
-	iface->counted = message->n;
+	if (message->value >= 0 && (uint32_t)message->value < fwd->n_workers)
+		__atomic_store_n(&fwd->workers[message->value].pressure,
+				 (uint32_t)message->count, __ATOMIC_RELAXED);
 }
 
 /* Carries a message out, and closes `fd`. True if it was the last one. */
@@ -231,16 +290,25 @@ static bool message_do(struct sl_fwd *fwd, int channel,
 		       const struct sl_channel_message *message, int fd)
 {
 	struct sl_channel_message answer = { .type = SL_CHANNEL_DONE };
+	struct sl_handover_stop stop;
 	int32_t whole;
 
 	switch (message->type) {
 	case SL_CHANNEL_PORTS:
 		ports_set(fwd, message);
 		return false;
-	case SL_CHANNEL_FORWARDED:
+	case SL_CHANNEL_PRESSURE:
+		pressure_set(fwd, message);
+		return false;
+	case SL_CHANNEL_MIRROR:
+		if (message->first < fwd->stages.n)
+			sl_fwd_mirror_move(&fwd->stages.stages[message->first],
+					   message->value);
+		return false;
+	case SL_CHANNEL_TALLY:
 		if (message->value >= 0 &&
 		    (uint32_t)message->value < fwd->n_ifaces)
-			forwarded_set(&fwd->ifaces[message->value], message);
+			fwd->ifaces[message->value].tally = message->tally;
 		return false;
 	case SL_CHANNEL_STATS:
 		refresh(fwd);
@@ -254,8 +322,9 @@ static bool message_do(struct sl_fwd *fwd, int channel,
 			answer.value = whole;
 		break;
 	case SL_CHANNEL_HOLD:
+		moment(fwd, &stop);
 		workers_stop(fwd);
-		answer.value = sl_handover_record(fwd, fd);
+		answer.value = sl_handover_record(fwd, &stop, fd);
 		break;
 	default:
 		answer.value = -EPROTO;
@@ -283,13 +352,13 @@ static void plane_serve(struct sl_fwd *fwd, int channel)
 	sl_fwd_stages_close(&fwd->stages);
 }
 
-void sl_plane_run(struct sl_fwd *fwd, int channel, int record_fd)
+void sl_plane_run(struct sl_fwd *fwd, const struct sl_plane_start *start)
 {
-	int err = plane_start(fwd, channel, record_fd);
+	int err = plane_start(fwd, start);
 
 	/* _exit(): what the agent has in its buffers is its own to print. */
 	if (err)
 		_exit(err == -EDOM ? SL_PLANE_INPUT : SL_PLANE_SYSTEM);
-	plane_serve(fwd, channel);
+	plane_serve(fwd, start->channel);
 	_exit(SL_PLANE_DONE);
 }

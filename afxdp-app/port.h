@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "burst.h"
+#include "busy.h"
 #include "umem.h"
 #include "xsk.h"
 
@@ -41,7 +42,7 @@ struct sl_fwd_counters {
 	uint64_t drops
 		[SL_FWD_DROP_COUNT]; /* of packets that should have left here */
 	uint64_t wake_tx;	     /* system calls */
-	uint64_t idle_polls; /* the same: busy polls of an empty RX ring */
+	uint64_t idle_polls; /* the same: busy polls that brought nothing */
 };
 
 struct sl_fwd_port;
@@ -125,12 +126,20 @@ struct sl_fwd_port {
 	bool down;	/* the kernel said so at the last kick */
 	bool link;	/* atomic: the main thread sees a link and a TX queue */
 	bool busy_poll; /* atomic: drive NAPI from here */
+	bool busy_seen; /* atomic: and the worker was seen to run it */
+	bool rests; /* the worker's: no driving while it sleeps between packets */
 	struct sl_fwd_counters count;
 	/* For the main thread and the statistics. */
 	uint32_t iface; /* index among the forwarder's interfaces */
 	uint32_t queue;
-	bool busy_asked; /* the kernel took the socket options of busy polling */
-	uint32_t napi_id;
+	struct {
+		bool told;   /* the kernel says of each queue, as last read: */
+		uint32_t id; /* of the socket at its trial */
+		uint32_t rx, tx; /* of its queue; 0: none is named */
+		uint32_t tried;	 /* `rx` as of the last trial */
+	} napi;
+	enum sl_busy busy;	      /* where its admission is */
+	bool deferred;		      /* interrupts, as the agent has set it */
 	uint32_t unsent;	      /* frames in TX when it had ended */
 	struct xdp_statistics kernel; /* as last read */
 };

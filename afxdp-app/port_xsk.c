@@ -90,21 +90,6 @@ static uint32_t rx_whole(const struct sl_fwd_port *port, uint32_t index,
 	return 0;
 }
 
-/* A packet of the burst's buffers from `first` on. */
-static inline void packet_init(struct sl_fwd_packet *packet,
-			       struct sl_fwd_port *port,
-			       const struct xdp_desc *first)
-{
-	packet->data = sl_umem_data(port->umem, first->addr);
-	packet->out = port->peer;
-	packet->head_bytes = (uint16_t)first->len;
-	packet->len = first->len;
-	packet->rule = SL_FWD_RULE_NONE;
-	packet->flags = 0;
-	packet->n_bufs = 1;
-	packet->drop = SL_FWD_KEEP;
-}
-
 /* The packet of `n` descriptors at `index`: if one of them is not ours, none of it is used. */
 static void rx_packet(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 		      uint32_t index, uint32_t n)
@@ -129,10 +114,15 @@ static void rx_packet(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 		rx_drop(port, SL_FWD_DROP_INVALID);
 		return;
 	}
-	packet_init(packet, port, &burst->buf[first]);
-	packet->len = len;
-	packet->first = (uint8_t)first;
-	packet->n_bufs = (uint8_t)n;
+	*packet = (struct sl_fwd_packet){
+		.data = sl_umem_data(port->umem, burst->buf[first].addr),
+		.out = port->peer,
+		.len = len,
+		.rule = SL_FWD_RULE_NONE,
+		.head_bytes = (uint16_t)burst->buf[first].len,
+		.first = (uint8_t)first,
+		.n_bufs = (uint8_t)n,
+	};
 	burst->bytes += len;
 	burst->n++;
 }
@@ -152,27 +142,35 @@ static uint32_t rx_singles(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 {
 	struct sl_fwd_packet *packet = &burst->packet[burst->n];
 	struct xdp_desc *buf = &burst->buf[burst->n_bufs];
-	struct sl_umem *umem = port->umem;
+	struct sl_fwd_port *peer = port->peer;
+	const struct xsk_ring_cons rx = port->xsk.rx;
+	const struct sl_umem umem = *port->umem;
+	uint32_t first = burst->n_bufs;
 	uint64_t bytes = 0;
 	uint32_t i;
 
 	if (n > port->fill_out)
 		n = port->fill_out;
 	for (i = 0; i < n; i++, packet++, buf++) {
-		const struct xdp_desc *desc =
-			xsk_ring_cons__rx_desc(&port->xsk.rx, index + i);
+		const struct xdp_desc desc =
+			*xsk_ring_cons__rx_desc(&rx, index + i);
 
-		if (!rx_plain(desc) ||
-		    !sl_umem_try(umem, desc->addr, SL_FRAME_FILL, SL_FRAME_RX))
+		if (!rx_plain(&desc) ||
+		    !sl_umem_try(&umem, desc.addr, SL_FRAME_FILL, SL_FRAME_RX))
 			break;
-		buf->addr = desc->addr;
-		buf->len = desc->len;
-		buf->options = 0;
-		packet_init(packet, port, buf);
-		packet->first = (uint8_t)(burst->n_bufs + i);
-		bytes += buf->len;
+		*buf = (struct xdp_desc){ .addr = desc.addr, .len = desc.len };
+		*packet = (struct sl_fwd_packet){
+			.data = sl_umem_data(&umem, desc.addr),
+			.out = peer,
+			.len = desc.len,
+			.rule = SL_FWD_RULE_NONE,
+			.head_bytes = (uint16_t)desc.len,
+			.first = (uint8_t)(first + i),
+			.n_bufs = 1,
+		};
+		bytes += desc.len;
 	}
-	sl_umem_moved(umem, SL_FRAME_FILL, SL_FRAME_RX, i);
+	sl_umem_moved(port->umem, SL_FRAME_FILL, SL_FRAME_RX, i);
 	port->fill_out -= i;
 	burst->n += i;
 	burst->n_bufs += i;
@@ -233,6 +231,19 @@ static void xsk_rx_burst(struct sl_fwd_port *port, struct sl_fwd_burst *burst)
 	sl_count_add(&port->count.rx_bytes, burst->bytes);
 }
 
+/* FREE -> FILL: as many as there are free frames. */
+static void fill_put(struct sl_fwd_port *port, uint32_t index, uint32_t n)
+{
+	uint32_t free = port->umem->count[SL_FRAME_FREE];
+	struct xsk_ring_prod fill = port->xsk.fill;
+	const struct sl_umem umem = *port->umem;
+
+	for (uint32_t i = 0; i < n; i++)
+		*xsk_ring_prod__fill_addr(&fill, index + i) =
+			sl_umem_try_take(&umem, &free);
+	sl_umem_moved(port->umem, SL_FRAME_FREE, SL_FRAME_FILL, n);
+}
+
 static void xsk_refill(struct sl_fwd_port *port)
 {
 	uint32_t want = SL_PORT_FILL - port->fill_out;
@@ -252,34 +263,41 @@ static void xsk_refill(struct sl_fwd_port *port)
 		want = room;
 	if (!want || !xsk_ring_prod__reserve(&port->xsk.fill, want, &index))
 		return;
-	for (uint32_t i = 0; i < want; i++)
-		*xsk_ring_prod__fill_addr(&port->xsk.fill, index + i) =
-			sl_umem_take(port->umem);
+	fill_put(port, index, want);
 	xsk_ring_prod__submit(&port->xsk.fill, want);
 	port->fill_out += want;
 }
 
-static bool xsk_ready(const struct sl_fwd_port *port)
+static bool drives(const struct sl_fwd_port *port)
+{
+	return !port->rests &&
+	       __atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED);
+}
+
+/* Relaxed: rx_burst acquires what this has only seen. */
+static bool rx_waits(const struct sl_fwd_port *port)
 {
 	const struct xsk_ring_cons *rx = &port->xsk.rx;
 
-	/* Relaxed: rx_burst acquires what this has only seen. */
 	return __atomic_load_n(rx->producer, __ATOMIC_RELAXED) !=
-		       rx->cached_cons ||
-	       __atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED);
+	       rx->cached_cons;
+}
+
+static bool xsk_ready(const struct sl_fwd_port *port)
+{
+	return rx_waits(port) || drives(port);
 }
 
 static bool xsk_rx_wake(struct sl_fwd_port *port, uint64_t now_ns)
 {
 	bool starved = xsk_ring_prod__needs_wakeup(&port->xsk.fill) &&
 		       now_ns >= port->rx_quiet_until_ns;
-	bool poll = port->rx_idle &&
-		    __atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED);
+	bool poll = port->rx_idle && drives(port);
 
 	if (!starved && !poll)
 		return false;
 	port->wake->rx(port);
-	if (!starved)
+	if (!starved && !rx_waits(port))
 		sl_count_add(&port->count.idle_polls, 1);
 	port->rx_quiet_until_ns = now_ns + QUIET_WOKEN_NS;
 	return true;

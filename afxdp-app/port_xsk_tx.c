@@ -51,27 +51,36 @@
 /* How often a port that is down is asked whether it is up again: nobody waits for less. */
 #define QUIET_DOWN_NS 10000000ull
 
+/* TX -> FREE: how many of the `n` entries at `index` were this port's. */
+static uint32_t comp_take(struct sl_fwd_port *port, uint32_t index, uint32_t n)
+{
+	const struct xsk_ring_cons comp = port->xsk.comp;
+	const struct sl_umem umem = *port->umem;
+	uint32_t free = umem.count[SL_FRAME_FREE], end = free + port->tx_out;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t addr = *xsk_ring_cons__comp_addr(&comp, index + i);
+
+		/* One more than are out is not of this port, whatever its state. */
+		if (free == end ||
+		    !sl_umem_try_give(&umem, addr, SL_FRAME_TX, &free))
+			sl_umem_violate(port->umem);
+	}
+	n = free - umem.count[SL_FRAME_FREE];
+	sl_umem_moved(port->umem, SL_FRAME_TX, SL_FRAME_FREE, n);
+	return n;
+}
+
 void sl_fwd_xsk_reap(struct sl_fwd_port *port)
 {
-	uint32_t index = 0, back = 0;
-	uint32_t n;
+	uint32_t index = 0, n;
 
 	if (!port->tx_out)
 		return;
 	n = xsk_ring_cons__peek(&port->xsk.comp, SL_XSK_RING, &index);
 	if (!n)
 		return;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t addr =
-			*xsk_ring_cons__comp_addr(&port->xsk.comp, index + i);
-
-		/* One more than are out is not of this port, whatever its state. */
-		if (back == port->tx_out)
-			sl_umem_violate(port->umem);
-		else
-			back += sl_umem_give(port->umem, addr, SL_FRAME_TX);
-	}
-	port->tx_out -= back;
+	port->tx_out -= comp_take(port, index, n);
 	xsk_ring_cons__release(&port->xsk.comp, n);
 }
 
@@ -202,22 +211,26 @@ static uint32_t wanted_bufs(const struct sl_fwd_burst *burst, uint32_t from,
 	return n;
 }
 
-static void tx_count(struct sl_fwd_port *port, uint32_t packets, uint64_t bytes,
+struct tx_sum {
+	uint32_t packets;
+	uint64_t bytes;
+};
+
+static void tx_count(struct sl_fwd_port *port, const struct tx_sum *sum,
 		     uint64_t now_ns)
 {
 	if (!port->pending_since_ns)
 		port->pending_since_ns = now_ns;
-	sl_count_add(&port->count.tx_packets, packets);
-	sl_count_add(&port->count.tx_bytes, bytes);
+	sl_count_add(&port->count.tx_packets, sum->packets);
+	sl_count_add(&port->count.tx_bytes, sum->bytes);
 }
 
 /*
- * Buffers of the packets that fit into `room`. Whole or not at all: half a packet would stop the
- * ring for all that follow it.
+ * Drops what does not fit into `room`. Whole or not at all: half a packet would stop the ring for
+ * all that follow it.
  */
-static uint32_t tx_fit(const struct sl_fwd_port *port,
-		       struct sl_fwd_burst *burst, uint32_t from, uint32_t end,
-		       uint32_t room)
+static void tx_fit(const struct sl_fwd_port *port, struct sl_fwd_burst *burst,
+		   uint32_t from, uint32_t end, uint32_t room)
 {
 	uint32_t n = 0;
 
@@ -231,57 +244,67 @@ static uint32_t tx_fit(const struct sl_fwd_port *port,
 		else
 			n += burst->packet[i].n_bufs;
 	}
-	return n;
 }
 
-/* Options of an RX descriptor are not options of a TX descriptor, but for this one. */
-static uint32_t tx_packet(struct sl_fwd_port *port,
-			  const struct sl_fwd_burst *burst,
-			  const struct sl_fwd_packet *packet, uint32_t index)
+/*
+ * STAGE -> TX: puts what is not dropped on the ring, for which there is room, and counts it.
+ * Options of an RX descriptor are not options of a TX descriptor, but for XDP_PKT_CONTD.
+ */
+static uint32_t tx_put(struct sl_fwd_port *port,
+		       const struct sl_fwd_burst *burst, uint32_t from,
+		       uint32_t end, struct tx_sum *sum)
 {
-	const struct xdp_desc *buf = &burst->buf[packet->first];
+	struct xsk_ring_prod tx = port->xsk.tx;
+	const struct sl_umem umem = *port->umem;
+	struct tx_sum all = { 0 };
+	uint32_t index = tx.cached_prod;
 
-	for (uint32_t left = packet->n_bufs; left; left--, buf++) {
-		*xsk_ring_prod__tx_desc(&port->xsk.tx, index++) =
-			(struct xdp_desc){ .addr = buf->addr,
-					   .len = buf->len,
-					   .options = left > 1 ? XDP_PKT_CONTD :
-								 0 };
-		sl_umem_try(port->umem, buf->addr, SL_FRAME_STAGE, SL_FRAME_TX);
+	for (uint32_t i = from; i < end; i++) {
+		const struct sl_fwd_packet *packet = &burst->packet[i];
+		const struct xdp_desc *buf = &burst->buf[packet->first];
+
+		if (packet->drop != SL_FWD_KEEP)
+			continue;
+		all.bytes += packet->len;
+		all.packets++;
+		for (uint32_t left = packet->n_bufs; left--; buf++) {
+			*xsk_ring_prod__tx_desc(&tx, index++) =
+				(struct xdp_desc){
+					.addr = buf->addr,
+					.len = buf->len,
+					.options = left ? XDP_PKT_CONTD : 0
+				};
+			sl_umem_try(&umem, buf->addr, SL_FRAME_STAGE,
+				    SL_FRAME_TX);
+		}
 	}
-	return index;
+	*sum = all;
+	return index - tx.cached_prod;
 }
 
 void sl_fwd_xsk_tx_burst(struct sl_fwd_port *port, struct sl_fwd_burst *burst,
 			 uint32_t from, uint32_t end, uint64_t now_ns)
 {
-	uint32_t room, sent, packets = 0, index = 0;
-	uint64_t bytes = 0;
+	uint32_t room, sent, index;
+	struct tx_sum sum;
 
 	if (!port_usable(port, now_ns)) {
 		drop(burst, from, end, SL_FWD_DROP_LINK_DOWN);
 		return;
 	}
 	room = tx_room(port, burst->n_bufs);
-	if (room < burst->n_bufs)
+	if (room < burst->n_bufs) {
 		room = tx_room_wait(port, wanted_bufs(burst, from, end),
 				    now_ns);
-	sent = tx_fit(port, burst, from, end, room);
+		tx_fit(port, burst, from, end, room);
+	}
+	sent = tx_put(port, burst, from, end, &sum);
 	if (!sent || !xsk_ring_prod__reserve(&port->xsk.tx, sent, &index))
 		return;
-	for (uint32_t i = from; i < end; i++) {
-		const struct sl_fwd_packet *packet = &burst->packet[i];
-
-		if (packet->drop != SL_FWD_KEEP)
-			continue;
-		index = tx_packet(port, burst, packet, index);
-		bytes += packet->len;
-		packets++;
-	}
 	sl_umem_moved(port->umem, SL_FRAME_STAGE, SL_FRAME_TX, sent);
 	xsk_ring_prod__submit(&port->xsk.tx, sent);
 	port->tx_out += sent;
-	tx_count(port, packets, bytes, now_ns);
+	tx_count(port, &sum, now_ns);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "supervise.h"
 #include "takeover.h"
+#include "lib/jsontext.h"
 
 struct request {
 	struct sl_agent *agent;
@@ -56,9 +57,10 @@ static int stats(struct request *request)
 
 	if (err)
 		return err;
-	object = json_pack("{s:i, s:s, s:o, s:I}", "pid", (int)getpid(),
-			   "config", agent->options->config, "interfaces",
-			   interfaces(&agent->fwd), "bytes", (json_int_t)bytes);
+	object = json_pack("{s:i, s:o, s:o, s:I}", "pid", (int)getpid(),
+			   "config", sl_json_text(agent->options->config),
+			   "interfaces", interfaces(&agent->fwd), "bytes",
+			   (json_int_t)bytes);
 	line = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	used = line ? strlen(line) : 0;
@@ -94,7 +96,7 @@ static int reload(struct request *request)
 	if (!err)
 		return done(request);
 	request->why =
-		request->agent->plane ?
+		request->agent->plane.pid ?
 			"refused, and all goes on as before; standard error has the reason" :
 			"failed, and the forwarder ends; standard error has the reason";
 	return err;
@@ -129,6 +131,12 @@ int sl_requests_handle(void *context, const json_t *object, int client,
 				   .client = client };
 	int err = -EINVAL;
 
+	/* By another client, in this same round: nothing is left to be had, or handed over. */
+	if (request.agent->leave || request.agent->handed ||
+	    !request.agent->plane.pid) {
+		*why = "it is about to end";
+		return -ESHUTDOWN;
+	}
 	request.why =
 		"no such request; there are stats, stop, reload and handover";
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

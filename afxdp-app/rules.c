@@ -17,22 +17,38 @@ static size_t slots_count(const struct sl_fwd *fwd)
 	return fwd->config->n_stages * fwd->n_ifaces;
 }
 
+/* The agent writes it, the data plane reads it. Takes the memory that is written to. */
+static void *shared(size_t bytes)
+{
+	void *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return area == MAP_FAILED ? NULL : area;
+}
+
+static bool has_capture(const struct sl_fwd *fwd)
+{
+	for (size_t i = 0; i < fwd->config->n_stages; i++)
+		if (fwd->config->stages[i].kind == SL_STAGE_CAPTURE)
+			return true;
+	return false;
+}
+
 int sl_fwd_rules_open(struct sl_fwd *fwd)
 {
 	size_t n = slots_count(fwd);
-	uint32_t *slots;
 
 	if (!n)
 		return 0;
-	/* The agent writes it, the data plane reads it. */
-	slots = mmap(NULL, n * sizeof(*slots), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (slots == MAP_FAILED)
+	fwd->slots = shared(n * sizeof(*fwd->slots));
+	if (!fwd->slots)
 		return -ENOMEM;
 	for (size_t k = 0; k < n; k++)
-		slots[k] = SL_FWD_RULE_NONE;
-	fwd->slots = slots;
-	return 0;
+		fwd->slots[k] = SL_FWD_RULE_NONE;
+	if (!has_capture(fwd))
+		return 0;
+	fwd->names = shared(fwd->n_ifaces * sizeof(*fwd->names));
+	return fwd->names ? 0 : -ENOMEM;
 }
 
 void sl_fwd_rules_bind(struct sl_fwd *fwd)
@@ -48,6 +64,40 @@ void sl_fwd_rules_close(struct sl_fwd *fwd)
 	if (fwd->slots)
 		munmap(fwd->slots, slots_count(fwd) * sizeof(*fwd->slots));
 	fwd->slots = NULL;
+	if (fwd->names)
+		munmap(fwd->names, fwd->n_ifaces * sizeof(*fwd->names));
+	fwd->names = NULL;
+}
+
+/* A sequence lock: the second barrier of each pairs with the first of the other. */
+static void names_write(struct sl_fwd_rule_names *names, uint32_t generation,
+			const struct sl_rule_name *all, uint32_t n)
+{
+	uint32_t changes = names->changes;
+
+	__atomic_store_n(&names->changes, changes + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	names->generation = generation;
+	names->n = n < SL_SLOTS_MAX ? n : SL_SLOTS_MAX;
+	for (uint32_t slot = 0; slot < names->n; slot++)
+		memcpy(names->name[slot], all[slot].name, SL_NAME_BYTES);
+	__atomic_store_n(&names->changes, changes + 2, __ATOMIC_RELEASE);
+}
+
+bool sl_fwd_rules_name(const struct sl_fwd_rule_names *names,
+		       uint32_t generation, uint32_t slot,
+		       char text[SL_NAME_BYTES])
+{
+	uint32_t changes = __atomic_load_n(&names->changes, __ATOMIC_ACQUIRE);
+	bool known = names->generation == generation && slot < names->n;
+
+	if (!known)
+		return false;
+	memcpy(text, names->name[slot], SL_NAME_BYTES);
+	text[SL_NAME_BYTES - 1] = '\0';
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !(changes & 1) && text[0] &&
+	       changes == __atomic_load_n(&names->changes, __ATOMIC_RELAXED);
 }
 
 static bool is_asked(const struct sl_fwd *fwd)
@@ -55,7 +105,7 @@ static bool is_asked(const struct sl_fwd *fwd)
 	for (size_t i = 0; i < fwd->config->n_stages; i++)
 		if (fwd->config->stages[i].rule)
 			return true;
-	return false;
+	return fwd->names;
 }
 
 static uint32_t find_slot(const struct sl_rule_name *names, uint32_t n,
@@ -68,7 +118,7 @@ static uint32_t find_slot(const struct sl_rule_name *names, uint32_t n,
 }
 
 static int names_read(uint32_t program_id, struct sl_rule_name **names,
-		      uint32_t *n)
+		      uint32_t *n, uint32_t *generation)
 {
 	struct sl_rule_name *all = NULL;
 	struct sl_error error;
@@ -78,6 +128,7 @@ static int names_read(uint32_t program_id, struct sl_rule_name **names,
 	if (err)
 		return err;
 	*n = filter.n_slots;
+	*generation = (uint32_t)filter.gen.generation;
 	all = calloc(filter.n_slots, sizeof(*all));
 	err = all ? sl_filter_names(&filter, all) : -ENOMEM;
 	sl_filter_close(&filter);
@@ -92,14 +143,16 @@ static int names_read(uint32_t program_id, struct sl_rule_name **names,
 int sl_fwd_rules_read(struct sl_fwd *fwd, uint32_t iface, uint32_t program_id)
 {
 	struct sl_rule_name *names;
-	uint32_t n;
+	uint32_t n, generation;
 	int err;
 
 	if (!is_asked(fwd))
 		return 0;
-	err = names_read(program_id, &names, &n);
+	err = names_read(program_id, &names, &n, &generation);
 	if (err)
 		return err;
+	if (fwd->names)
+		names_write(&fwd->names[iface], generation, names, n);
 	for (size_t i = 0; i < fwd->config->n_stages; i++) {
 		const char *rule = fwd->config->stages[i].rule;
 

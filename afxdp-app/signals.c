@@ -37,11 +37,14 @@ int sl_fwd_signals_open(struct sl_fwd_signals *signals)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGHUP);
 	err = pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (err)
 		return -err;
 	/* A reader of the statistics that went away must not cost us the accounting. */
 	signal(SIGPIPE, SIG_IGN);
+	/* A capture at its RLIMIT_FSIZE shall get EFBIG; the data plane inherits this. */
+	signal(SIGXFSZ, SIG_IGN);
 	signals->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals->signal_fd < 0)
 		return -errno;
@@ -63,6 +66,8 @@ static void signals_read(int fd, struct sl_fwd_events *events)
 	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1)
 			events->statistics = true;
+		else if (info.ssi_signo == SIGHUP)
+			events->reload = true;
 		else
 			events->stop = true;
 	}

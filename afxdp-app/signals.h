@@ -15,12 +15,13 @@ struct sl_fwd_signals {
 struct sl_fwd_events {
 	bool stop;	 /* SIGINT, SIGTERM */
 	bool statistics; /* SIGUSR1 */
+	bool reload;	 /* SIGHUP */
 	bool link;
 };
 
 /*
- * Blocks SIGINT, SIGTERM and SIGUSR1, for threads started later, too, and ignores SIGPIPE.
- * 0 or -errno.
+ * Blocks SIGINT, SIGTERM, SIGHUP and SIGUSR1, for threads started later, too, and ignores SIGPIPE
+ * and SIGXFSZ. 0 or -errno.
  */
 int sl_fwd_signals_open(struct sl_fwd_signals *signals);
 void sl_fwd_signals_close(struct sl_fwd_signals *signals);

@@ -7,6 +7,7 @@
 #include "forwarder.h"
 #include "lib/config.h"
 #include "say.h"
+#include "segments.h"
 
 static const char *open_remedy(int err)
 {
@@ -29,14 +30,50 @@ static const char *open_remedy(int err)
 	}
 }
 
-/* Sockets on one UMEM are alike in this, too: one port that needs it is enough. */
-static bool worker_jumbo(const struct sl_fwd *fwd,
-			 const struct sl_fwd_worker *worker)
+/* The longest packets that its ports may get, and so send. */
+static uint32_t worker_mtu(const struct sl_fwd *fwd,
+			   const struct sl_fwd_worker *worker)
 {
-	for (uint32_t i = 0; i < worker->n_ports; i++)
-		if (sl_fwd_iface_jumbo(fwd->ifaces[worker->ports[i].iface].mtu))
-			return true;
-	return false;
+	uint32_t mtu = 0;
+
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		uint32_t one = fwd->ifaces[worker->ports[i].iface].mtu;
+
+		mtu = one > mtu ? one : mtu;
+	}
+	return mtu;
+}
+
+int sl_fwd_sockets_mode(const struct sl_fwd *fwd,
+			const struct sl_fwd_worker *worker,
+			enum sl_zerocopy *zerocopy)
+{
+	uint32_t mtu = worker_mtu(fwd, worker);
+	uint32_t wanted = sl_fwd_segments_wanted(mtu);
+	bool require = fwd->config->zerocopy == SL_ZC_REQUIRE;
+
+	*zerocopy = fwd->config->zerocopy;
+	for (uint32_t i = 0; i < worker->n_ports && *zerocopy != SL_ZC_OFF;
+	     i++) {
+		const struct sl_fwd_iface *iface =
+			&fwd->ifaces[worker->ports[i].iface];
+
+		if (!iface->zc_segments || iface->zc_segments >= wanted)
+			continue;
+		sl_fwd_say_of(
+			iface->name,
+			"zero-copy: packets of MTU %u take %u buffers, the driver's zero-copy takes "
+			"%u%s %u%s",
+			mtu, wanted, iface->zc_segments,
+			require ? "; lower the MTU to" :
+				  ": copy mode; zero-copy is for an MTU up to",
+			sl_fwd_segments_mtu(iface->zc_segments),
+			require ? ", or 'zero-copy auto' takes copy mode" : "");
+		if (require)
+			return -EOPNOTSUPP;
+		*zerocopy = SL_ZC_OFF;
+	}
+	return 0;
 }
 
 /* All sockets of a worker, the first of which registers the UMEM. */
@@ -48,7 +85,7 @@ static int sockets_try(struct sl_fwd *fwd, struct sl_fwd_worker *worker,
 		.umem = &worker->umem,
 		.share_fd = -1,
 		.zerocopy = zerocopy,
-		.multi_buffer = worker_jumbo(fwd, worker),
+		.multi_buffer = sl_fwd_iface_jumbo(worker_mtu(fwd, worker)),
 	};
 	int err;
 
@@ -70,12 +107,15 @@ static int sockets_try(struct sl_fwd *fwd, struct sl_fwd_worker *worker,
 
 int sl_fwd_sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
 {
-	enum sl_zerocopy zerocopy = fwd->config->zerocopy;
+	enum sl_zerocopy zerocopy;
 	const char *operation = NULL;
 	char object[SL_FWD_END_NAME];
 	uint32_t failed = 0;
-	int err = sockets_try(fwd, worker, zerocopy, &failed, &operation);
+	int err = sl_fwd_sockets_mode(fwd, worker, &zerocopy);
 
+	if (err)
+		return err;
+	err = sockets_try(fwd, worker, zerocopy, &failed, &operation);
 	if ((err == -EOPNOTSUPP || err == -EINVAL) && failed &&
 	    zerocopy == SL_ZC_AUTO && worker->ports[0].xsk.zerocopy) {
 		/* Sockets on one UMEM are of one mode: this queue cannot, so none does. */

@@ -3,8 +3,19 @@
 #ifndef SLUICE_FWD_SOCKETS_H
 #define SLUICE_FWD_SOCKETS_H
 
+#include "lib/config.h"
+
 struct sl_fwd;
 struct sl_fwd_worker;
+
+/*
+ * The mode to ask for: what is configured, but no zero-copy where a driver's takes fewer buffers a
+ * packet than those of the worker's highest MTU have: some kernels grant it even so, and the
+ * driver drops. 0 and *zerocopy is set, or -EOPNOTSUPP (`zero-copy require`); both are said.
+ */
+int sl_fwd_sockets_mode(const struct sl_fwd *fwd,
+			const struct sl_fwd_worker *worker,
+			enum sl_zerocopy *zerocopy);
 
 /*
  * Opens the socket of each port; the first one registers the UMEM. Sockets on one UMEM are of one

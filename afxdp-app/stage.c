@@ -72,6 +72,7 @@ static bool stages_learn(const struct sl_forwarder *config)
 {
 	for (size_t i = 0; i < config->n_stages; i++)
 		if (config->stages[i].rule ||
+		    config->stages[i].kind == SL_STAGE_CAPTURE ||
 		    config->stages[i].kind == SL_STAGE_USER)
 			return true;
 	return false;

@@ -102,7 +102,8 @@ static json_t *port_json(const struct sl_fwd *fwd,
 	json_object_set_new(object, "mode",
 			    json_string(port->xsk.zerocopy ? "zero-copy" :
 							     "copy"));
-	json_object_set_new(object, "busy_poll", json_boolean(port->busy_poll));
+	json_object_set_new(object, "busy_poll", json_boolean(port->busy_seen));
+	json_object_set_new(object, "deferred", json_boolean(port->deferred));
 	json_object_set_new(object, "link", json_boolean(port->link));
 	json_object_set_new(object, "rx", rx);
 	json_object_set_new(object, "tx", tx);
@@ -153,6 +154,10 @@ static json_t *worker_json(const struct sl_fwd *fwd, uint32_t w)
 	json_object_set_new(object, "frames", frames);
 	put(object, "violations", ledger.violations);
 	put(object, "idle_polls", calls.idle_polls);
+	json_object_set_new(object, "polling",
+			    json_boolean(__atomic_load_n(&worker->polling,
+							 __ATOMIC_RELAXED)));
+	put(object, "turns", sl_count_read(&worker->count_turns));
 	json_object_set_new(object, "syscalls", system);
 	json_object_set_new(object, "syscalls_per_packet",
 			    json_real(calls_per_packet(&calls)));
@@ -227,7 +232,7 @@ static void port_text(const struct sl_fwd *fwd, const struct sl_fwd_port *port,
 	if (port->unsent)
 		fprintf(out, " (%u unsent)", port->unsent);
 	fprintf(out, "%s%s\n    drops:", port->link ? "" : ", link down",
-		port->busy_poll ? ", busy polling" : "");
+		port->busy_seen ? ", busy polling" : "");
 	for (int d = SL_FWD_KEEP + 1; d < SL_FWD_DROP_COUNT; d++)
 		fprintf(out, " %s %llu", drop_text[d],
 			(unsigned long long)sl_count_read(&count->drops[d]));

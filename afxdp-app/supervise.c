@@ -12,10 +12,13 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "channel.h"
+#include "lib/pressure.h"
+#include "mirror.h"
 #include "options.h"
 #include "plane.h"
 #include "sandbox.h"
@@ -28,6 +31,8 @@
 /* A second to drain, one for each stage's courier, and the end of the operator's stages. */
 #define STOP_MS 5000
 #define STOP_STAGE_MS 1000
+/* From SIGKILL to its end, which waits for a disk or device in the kernel, and for its memory. */
+#define KILL_MS 2000
 /* Statistics of some thousand ports. What is longer is none of ours. */
 #define TEXT_MAX (4 << 20)
 
@@ -44,31 +49,54 @@ static void refused_say(const struct sl_channel_message *message)
 	free(name);
 }
 
+static const struct sl_agent_plane none = { .channel = -1 };
+
 /*
  * Waits for the end of its channel, which is that of its last thread, and reaps it: its wait
- * status. What is killed only then has one already, unless it did not keep to that.
+ * status. What is killed only then has one already, unless it did not keep to that. One that
+ * does not end even so is left behind: it runs no code of its own any more.
  */
-static int reap(struct sl_agent *agent, int timeout_ms)
+static int reap(struct sl_agent_plane *plane, int timeout_ms)
 {
-	struct pollfd end = { .fd = agent->channel };
-	int status = 0;
+	struct pollfd end = { .fd = plane->channel };
+	int status = W_EXITCODE(0, SIGKILL);
+	pid_t ended = 0;
 
 	poll(&end, 1, timeout_ms); /* for POLLHUP, which needs no asking */
-	kill(agent->plane, SIGKILL);
-	while (waitpid(agent->plane, &status, 0) < 0 && errno == EINTR)
-		;
-	close(agent->channel);
-	agent->channel = -1;
-	agent->plane = 0;
+	kill(plane->pid, SIGKILL);
+	for (int ms = 0; !ended && ms < KILL_MS; ms++) {
+		ended = waitpid(plane->pid, &status, WNOHANG);
+		if (!ended)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 },
+				  NULL);
+	}
+	if (!ended)
+		sl_fwd_say_of(
+			"data plane",
+			"process %d does not end though it was killed; look at the disk or "
+			"device that it waits for ('dmesg')",
+			(int)plane->pid);
+	close(plane->channel);
+	*plane = none;
 	return status;
+}
+
+static void plane_kill(struct sl_agent_plane *plane)
+{
+	if (!plane->pid)
+		return;
+	kill(plane->pid, SIGKILL);
+	reap(plane, 0);
 }
 
 void sl_supervise_kill(struct sl_agent *agent)
 {
-	if (!agent->plane)
-		return;
-	kill(agent->plane, SIGKILL);
-	reap(agent, 0);
+	plane_kill(&agent->plane);
+}
+
+void sl_supervise_drop(struct sl_agent *agent)
+{
+	plane_kill(&agent->next);
 }
 
 /* It has ended by itself, which is no plan of ours; `told`: why was said. */
@@ -92,7 +120,8 @@ static void lost_say(int status, bool told)
 static int answer(struct sl_agent *agent, int timeout_ms,
 		  struct sl_channel_message *message)
 {
-	int err = sl_channel_receive(agent->channel, timeout_ms, message, NULL);
+	struct sl_agent_plane *plane = &agent->plane;
+	int err = sl_channel_receive(plane->channel, timeout_ms, message, NULL);
 	bool told = !err && message->type == SL_CHANNEL_REFUSED;
 
 	if (!err && !told)
@@ -102,10 +131,10 @@ static int answer(struct sl_agent *agent, int timeout_ms,
 	if (err == -ETIMEDOUT || err == -EPROTO) {
 		sl_fwd_say_error("data plane", "wait for its answer", err,
 				 "it is killed");
-		sl_supervise_kill(agent);
+		plane_kill(plane);
 		return err;
 	}
-	lost_say(reap(agent, told ? ANSWER_MS : 0), told);
+	lost_say(reap(plane, told ? ANSWER_MS : 0), told);
 	return -EPIPE;
 }
 
@@ -118,17 +147,17 @@ bool sl_supervise_alive(struct sl_agent *agent)
 		return false;
 	/* Nothing was asked. */
 	sl_fwd_say_of("data plane", "spoke unasked; it is killed");
-	sl_supervise_kill(agent);
+	plane_kill(&agent->plane);
 	return false;
 }
 
-static _Noreturn void child(struct sl_agent *agent, pid_t parent,
-			    const int ends[2], int record_fd)
+static _Noreturn void child(struct sl_fwd *fwd, pid_t parent,
+			    const struct sl_plane_start *start)
 {
 	/* The agent may have ended before the kernel was told. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
 		_exit(SL_PLANE_SYSTEM);
-	sl_plane_run(&agent->fwd, ends[1], record_fd);
+	sl_plane_run(fwd, start);
 }
 
 /* It came to its end before READY: it has said why, unless a signal was the end. */
@@ -141,10 +170,11 @@ static int failed(int status)
 	return WEXITSTATUS(status) == SL_PLANE_INPUT ? -EDOM : -EIO;
 }
 
-int sl_supervise_start(struct sl_agent *agent, int record_fd)
+/* 0 and *plane, or -errno, said, and none. `start` but for its channel. */
+static int plane_fork(struct sl_fwd *fwd, struct sl_plane_start *start,
+		      struct sl_agent_plane *plane)
 {
-	struct sl_channel_message message;
-	pid_t parent = getpid();
+	pid_t pid, parent = getpid();
 	int ends[2];
 	int err = sl_channel_open(ends);
 
@@ -152,42 +182,98 @@ int sl_supervise_start(struct sl_agent *agent, int record_fd)
 		sl_fwd_say_error("data plane", "open its channel", err, NULL);
 		return err;
 	}
+	start->channel = ends[1];
 	fflush(NULL);
-	agent->plane = fork();
-	if (!agent->plane)
-		child(agent, parent, ends, record_fd);
+	pid = fork();
+	if (!pid)
+		child(fwd, parent, start);
+	err = pid < 0 ? -errno : 0;
 	close(ends[1]);
-	agent->channel = ends[0];
-	if (agent->plane < 0) {
-		err = -errno;
+	if (err) {
 		sl_fwd_say_error("data plane", "start its process", err, NULL);
-		agent->plane = 0;
-		close(agent->channel);
-		agent->channel = -1;
+		close(ends[0]);
 		return err;
 	}
-	err = sl_channel_receive(agent->channel, READY_MS, &message, NULL);
-	if (!err && message.type == SL_CHANNEL_READY)
+	*plane = (struct sl_agent_plane){
+		.pid = pid,
+		.channel = ends[0],
+		.stop_ms = STOP_MS + STOP_STAGE_MS * (int)fwd->config->n_stages,
+	};
+	return 0;
+}
+
+/* Its first message: 0, or -errno, said, and there is none. */
+static int plane_wait(struct sl_agent_plane *plane, enum sl_channel_type type,
+		      int timeout_ms)
+{
+	struct sl_channel_message message;
+	int err =
+		sl_channel_receive(plane->channel, timeout_ms, &message, NULL);
+
+	if (!err && message.type == type)
 		return 0;
 	if (!err && message.type == SL_CHANNEL_REFUSED)
 		refused_say(&message);
 	else if (err == -ETIMEDOUT)
 		sl_fwd_say_error("data plane", "wait for its start", err,
 				 "a stage may hang in init; it is killed");
-	return failed(reap(agent, 0));
+	return failed(reap(plane, err ? 0 : ANSWER_MS));
 }
 
-static uint8_t port_flags(const struct sl_fwd_port *port)
+int sl_supervise_start(struct sl_agent *agent)
+{
+	struct sl_plane_start start = { .witness = -1 };
+	int err = plane_fork(&agent->fwd, &start, &agent->plane);
+
+	return err ? err :
+		     plane_wait(&agent->plane, SL_CHANNEL_READY, READY_MS);
+}
+
+int sl_supervise_prepare(struct sl_agent *agent, struct sl_fwd *fwd,
+			 int witness)
+{
+	struct sl_plane_start start = { .adopts = true, .witness = witness };
+	int err = plane_fork(fwd, &start, &agent->next);
+
+	return err ? err :
+		     plane_wait(&agent->next, SL_CHANNEL_STANDBY, READY_MS);
+}
+
+int sl_supervise_adopt(struct sl_agent *agent, int record_fd)
+{
+	const struct sl_channel_message message = { .type = SL_CHANNEL_ADOPT };
+	int err = sl_channel_send(agent->next.channel, &message, record_fd);
+
+	if (err && err != -EPIPE) {
+		sl_fwd_say_error("data plane", "send it the record", err, NULL);
+		plane_kill(&agent->next);
+		return err;
+	}
+	/* If it is gone, its end says why. */
+	err = plane_wait(&agent->next, SL_CHANNEL_READY, ANSWER_MS);
+	if (err)
+		return err;
+	agent->plane = agent->next;
+	agent->next = none;
+	return 0;
+}
+
+static uint8_t port_flags(const struct sl_fwd *fwd,
+			  const struct sl_fwd_port *port)
 {
 	return (uint8_t)((port->link ? SL_CHANNEL_LINK : 0) |
-			 (port->busy_poll ? SL_CHANNEL_POLL : 0));
+			 (port->busy_poll ? SL_CHANNEL_POLL : 0) |
+			 (port->busy_seen ? SL_CHANNEL_SEEN : 0) |
+			 (fwd->ifaces[port->iface].deferred ?
+				  SL_CHANNEL_DEFERRED :
+				  0));
 }
 
 void sl_supervise_ports(struct sl_agent *agent)
 {
 	const struct sl_fwd *fwd = &agent->fwd;
 
-	for (uint32_t first = 0; agent->plane && first < fwd->plan.n_ends;
+	for (uint32_t first = 0; agent->plane.pid && first < fwd->plan.n_ends;
 	     first += SL_CHANNEL_PORTS_MAX) {
 		struct sl_channel_message message = {
 			.type = SL_CHANNEL_PORTS,
@@ -198,25 +284,58 @@ void sl_supervise_ports(struct sl_agent *agent)
 		if (message.n > SL_CHANNEL_PORTS_MAX)
 			message.n = SL_CHANNEL_PORTS_MAX;
 		for (uint32_t i = 0; i < message.n; i++)
-			message.port[i] = port_flags(fwd->end_port[first + i]);
+			message.port[i] =
+				port_flags(fwd, fwd->end_port[first + i]);
 		/* If it does not read, its next answer tells; if it is gone, the channel. */
-		sl_channel_send(agent->channel, &message, -1);
+		sl_channel_send(agent->plane.channel, &message, -1);
+	}
+}
+
+void sl_supervise_pressure(struct sl_agent *agent)
+{
+	const struct sl_fwd *fwd = &agent->fwd;
+
+	for (uint32_t w = 0; agent->plane.pid && w < fwd->n_workers; w++) {
+		double share = sl_pressure_get(agent->pressure,
+					       (uint32_t)fwd->workers[w].cpu)
+				       .pressure;
+		const struct sl_channel_message message = {
+			.type = SL_CHANNEL_PRESSURE,
+			.value = (int32_t)w,
+			.count = (uint64_t)(share * 1000)
+		};
+
+		sl_channel_send(agent->plane.channel, &message, -1);
+	}
+}
+
+void sl_supervise_mirrors(struct sl_agent *agent)
+{
+	const struct sl_fwd *fwd = &agent->fwd;
+
+	for (size_t i = 0; agent->plane.pid && i < fwd->config->n_stages; i++) {
+		const struct sl_channel_message message = {
+			.type = SL_CHANNEL_MIRROR,
+			.value = fwd->mirrors[i].ifindex,
+			.first = (uint32_t)i,
+		};
+
+		if (message.value)
+			sl_channel_send(agent->plane.channel, &message, -1);
 	}
 }
 
 /* What statistics set against what came in. */
-static void forwarded_tell(struct sl_agent *agent)
+static void tallies_tell(struct sl_agent *agent)
 {
 	for (uint32_t i = 0; i < agent->fwd.n_ifaces; i++) {
 		struct sl_fwd_iface *iface = &agent->fwd.ifaces[i];
-		struct sl_channel_message message = {
-			.type = SL_CHANNEL_FORWARDED, .value = (int32_t)i
-		};
+		struct sl_channel_message message = { .type = SL_CHANNEL_TALLY,
+						      .value = (int32_t)i };
 
 		sl_fwd_iface_tally(iface);
-		message.count = iface->forwarded;
-		message.n = iface->counted;
-		sl_channel_send(agent->channel, &message, -1);
+		message.tally = iface->tally;
+		sl_channel_send(agent->plane.channel, &message, -1);
 	}
 }
 
@@ -230,8 +349,8 @@ static int ask(struct sl_agent *agent, enum sl_channel_type type, int value,
 
 	if (fd < 0)
 		return -errno;
-	forwarded_tell(agent);
-	err = sl_channel_send(agent->channel, &message, fd);
+	tallies_tell(agent);
+	err = sl_channel_send(agent->plane.channel, &message, fd);
 	if (!err)
 		err = answer(agent, timeout_ms, &message);
 	if (!err && message.type != SL_CHANNEL_DONE)
@@ -282,7 +401,7 @@ int sl_supervise_text(struct sl_agent *agent, bool json, char **text,
 		      size_t *bytes)
 {
 	int file = -1;
-	int err = agent->plane ?
+	int err = agent->plane.pid ?
 			  ask(agent, SL_CHANNEL_STATS, json, ANSWER_MS, &file) :
 			  -EPIPE;
 
@@ -318,30 +437,26 @@ static void print_say(int err)
 void sl_supervise_stats(struct sl_agent *agent)
 {
 	int file = -1;
-	int err = agent->plane ? ask(agent, SL_CHANNEL_STATS,
-				     agent->options->json, ANSWER_MS, &file) :
-				 -EPIPE;
+	int err = agent->plane.pid ?
+			  ask(agent, SL_CHANNEL_STATS, agent->options->json,
+			      ANSWER_MS, &file) :
+			  -EPIPE;
 
 	if (file >= 0)
 		err = text_print(file);
 	print_say(err);
 }
 
-static int stop_ms(const struct sl_agent *agent)
-{
-	return STOP_MS + STOP_STAGE_MS * (int)agent->fwd.config->n_stages;
-}
-
 bool sl_supervise_stop(struct sl_agent *agent)
 {
 	int file = -1;
 	int whole = ask(agent, SL_CHANNEL_STOP, agent->options->json,
-			stop_ms(agent), &file);
+			agent->plane.stop_ms, &file);
 
 	if (file >= 0)
 		print_say(text_print(file));
-	if (agent->plane)
-		reap(agent, stop_ms(agent));
+	if (agent->plane.pid)
+		reap(&agent->plane, agent->plane.stop_ms);
 	return whole == 1;
 }
 
@@ -354,8 +469,13 @@ int sl_supervise_hold(struct sl_agent *agent, int *record_fd)
 		close(file);
 	else if (!err)
 		*record_fd = file;
-	/* A courier may still write what the next one's goes on with: milliseconds, or a slow disk. */
-	if (agent->plane)
-		reap(agent, stop_ms(agent));
+	agent->last = agent->plane;
+	agent->plane = none;
 	return err > 0 ? -EPROTO : err;
+}
+
+void sl_supervise_bury(struct sl_agent *agent)
+{
+	if (agent->last.pid)
+		reap(&agent->last, agent->last.stop_ms);
 }

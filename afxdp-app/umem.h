@@ -128,8 +128,12 @@ static inline uint64_t sl_umem_take(struct sl_umem *umem)
  * A burst's worth of sl_umem_move(): try for each frame, which says no and counts nothing where
  * the frame is not in `from`; then moved, once, for the `n` that it said yes to. A third
  * of the whole path's time goes into the counts otherwise.
+ *
+ * A loop gives them a copy of struct sl_umem on its stack, and has copies of its rings, too. A
+ * state is a byte, and a byte stored may be any byte, as the language has it: what is behind
+ * a pointer would be loaded again for every frame.
  */
-static inline bool sl_umem_try(struct sl_umem *umem, uint64_t addr,
+static inline bool sl_umem_try(const struct sl_umem *umem, uint64_t addr,
 			       enum sl_frame_state from, enum sl_frame_state to)
 {
 	uint64_t frame = addr >> SL_FRAME_SHIFT;
@@ -146,6 +150,26 @@ static inline void sl_umem_moved(struct sl_umem *umem, enum sl_frame_state from,
 {
 	umem->count[from] -= n;
 	umem->count[to] += n;
+}
+
+/* The same to and from FREE; `free` begins as count[SL_FRAME_FREE] and goes with the stack. */
+static inline bool sl_umem_try_give(const struct sl_umem *umem, uint64_t addr,
+				    enum sl_frame_state from, uint32_t *free)
+{
+	if (!sl_umem_try(umem, addr, from, SL_FRAME_FREE))
+		return false;
+	umem->free[(*free)++] = (uint32_t)(addr >> SL_FRAME_SHIFT);
+	return true;
+}
+
+/* FREE -> FILL; the caller knows that *free > 0. */
+static inline uint64_t sl_umem_try_take(const struct sl_umem *umem,
+					uint32_t *free)
+{
+	uint32_t frame = umem->free[--*free];
+
+	umem->state[frame] = SL_FRAME_FILL;
+	return (uint64_t)frame << SL_FRAME_SHIFT;
 }
 
 /* from -> to, neither of them FREE; false (a violation) if the frame is not in `from`. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A worker learns of its surroundings by two words, `link` and `busy_poll` of a port: they are
- * set here in the agent's copy, and go to the data plane as a message (channel.h). Everything
+ * A worker learns of its surroundings by flags of a port: `link` is set here in the agent's copy,
+ * those of busy polling in busy.c, and they go to the data plane as a message (channel.h). Everything
  * else that changes (a filter replaced, an interface deleted) is dealt with here. Each change is
  * said once.
  */
@@ -12,6 +12,7 @@
 
 #include "forwarder.h"
 #include "lib/config.h"
+#include "mirror.h"
 #include "say.h"
 #include "privileges.h"
 #include "rules.h"
@@ -41,31 +42,6 @@ void sl_fwd_watch_links(struct sl_fwd *fwd)
 
 		__atomic_store_n(&port->link, link, __ATOMIC_RELAXED);
 	}
-}
-
-void sl_fwd_watch_napi(struct sl_fwd *fwd)
-{
-	char object[SL_FWD_END_NAME];
-
-	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
-		struct sl_fwd_port *port = fwd->end_port[e];
-		uint32_t id = port->xsk.fd < 0 ? 0 : sl_xsk_napi_id(&port->xsk);
-
-		if (!port->busy_asked)
-			continue; /* said when it was refused */
-		if (id && id != port->napi_id)
-			sl_fwd_say(
-				"%s: busy polling asked for on NAPI instance %u",
-				sl_fwd_end_name(fwd, port, object), id);
-		else if (!id && !fwd->told_napi)
-			sl_fwd_say(
-				"busy polling not engaged: no NAPI id on %s; spinning on the "
-				"rings",
-				sl_fwd_end_name(fwd, port, object));
-		port->napi_id = id;
-		__atomic_store_n(&port->busy_poll, id != 0, __ATOMIC_RELAXED);
-	}
-	fwd->told_napi = true;
 }
 
 void sl_fwd_watch_mtu(struct sl_fwd *fwd)
@@ -163,7 +139,7 @@ static int filter_follow(struct sl_fwd *fwd, uint32_t i, uint32_t program_id)
 {
 	struct sl_fwd_iface *iface = &fwd->ifaces[i];
 	struct sl_fwd_filter filter = { .map_fd = -1, .totals_fd = -1 };
-	uint64_t before;
+	struct sl_fwd_tally_base before;
 	int err = sl_fwd_privileges_raise(true);
 
 	if (err)
@@ -178,16 +154,17 @@ static int filter_follow(struct sl_fwd *fwd, uint32_t i, uint32_t program_id)
 	if (filter.map_id == iface->filter.map_id) {
 		/* A reload: it hands the map, and our sockets in it, on. */
 		iface->filter.program_id = program_id;
+		iface->filter.direct = filter.direct;
 		sl_fwd_filter_close(&filter);
 		return 0;
 	}
 	/* Only then is it ours: what fails here is tried again at the next look. */
 	sl_fwd_iface_tally(iface);
-	before = iface->forwarded_before;
+	before = iface->base;
 	sl_fwd_iface_tally_from(iface, &filter);
 	err = sl_fwd_watch_insert(fwd, i, &filter);
 	if (err) {
-		iface->forwarded_before = before;
+		iface->base = before;
 		sl_fwd_filter_close(&filter);
 		return err;
 	}
@@ -281,9 +258,8 @@ bool sl_fwd_watch(struct sl_fwd *fwd, bool *reopen)
 	*reopen = *reopen && !lost;
 	sl_fwd_watch_links(fwd);
 	sl_fwd_watch_mtu(fwd);
-	if (fwd->config->poll == SL_POLL_BUSY)
-		sl_fwd_watch_napi(fwd);
 	if (fwd->used)
 		neighbours_watch(fwd);
+	sl_fwd_mirrors_watch(fwd);
 	return left || *reopen;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What changes around a running forwarder: links, queues, filters, NAPI. Main thread. */
+/* What changes around a running forwarder: links, queues, filters. Main thread. */
 #ifndef SLUICE_FWD_WATCH_H
 #define SLUICE_FWD_WATCH_H
 
@@ -34,12 +34,6 @@ void sl_fwd_watch_filter_say(const struct sl_fwd_iface *iface,
 
 /* Tells the workers which ports can send, as of the last look at the interfaces. */
 void sl_fwd_watch_links(struct sl_fwd *fwd);
-
-/*
- * Busy polling is driven, and said to be asked for, where the kernel took the socket options
- * and names a NAPI instance; where it names none, that is said once.
- */
-void sl_fwd_watch_napi(struct sl_fwd *fwd);
 
 /*
  * Says, once for an interface, that packets of its MTU are lost: they take several buffers, and

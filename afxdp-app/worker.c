@@ -2,13 +2,16 @@
 /*
  * The round: for each port take a burst, choose its output, put it on that TX ring; then for
  * each port kick what is due, reap and refill. Between rounds without a packet the worker
- * spins on the RX rings (poll busy) or sleeps in ppoll() (poll sleep).
+ * spins on the RX rings (poll busy), sleeps in ppoll() (poll sleep), or does what the governor
+ * says (poll adaptive). One that spins drives NAPI on ports where that is asked (busy.h).
  *
  * System calls. A TX kick costs about as much as sending one packet, so a loaded worker holds
- * kicks back until a burst has gathered, or HOLD_NS have passed; it spins that long rather
- * than sleeping, too. "Loaded" is LOAD_PER_MS packets per millisecond, measured in windows
- * of about a millisecond: a hold then gathers 16 packets or more. Below that, latency
- * goes first: a packet is kicked in the round it came in, and an empty round goes to sleep.
+ * kicks back until a burst has gathered, or HOLD_NS have passed. "Loaded" is LOAD_PER_MS packets
+ * per millisecond, measured in windows of about a millisecond: a hold then gathers 32 packets or
+ * more. Below that, latency goes first: a packet is kicked in the round it came in, and an
+ * empty round goes to sleep. That of a loaded worker (poll sleep) is a nap: one ppoll() that no
+ * packet ends and that sends what is held (xsk_poll()). To spin instead costs no more
+ * calls, but a CPU that the sender's interrupts may need.
  */
 #include "worker.h"
 
@@ -25,33 +28,35 @@
 #include "route.h"
 #include "stage.h"
 
-/* A few holds long; a shorter one takes a burst for load, a longer one notices load later. */
+/* Two holds long; a shorter one takes a burst for load, a longer one notices load later. */
 #define WINDOW_NS 1000000ull
 /*
- * From the target of at most 1/16 system calls a packet: 64 packets a millisecond are 16 in
+ * From the target of at most 1/32 system calls a packet: 64 packets a millisecond are 32 in
  * HOLD_NS. Doubling HOLD_NS halves the calls at the threshold and adds as much latency.
+ * Load ends at LOAD_LEFT_PER_MS: near one threshold a worker would go to and fro.
  */
 #define LOAD_PER_MS 64u
-#define HOLD_NS 250000ull
+#define LOAD_LEFT_PER_MS 32u
+#define HOLD_NS 500000ull
 /* As many as a round brings: waiting for more saves little, a call is 1/64 a packet by now. */
 #define KICK_BATCH SL_BURST
+/* What a nap may gather: an eighth of the room, as whoever else wants the CPU prolongs it. */
+#define NAP_PACKETS (SL_PORT_FILL / 8)
+/* The timer's slack: a shorter nap would be mostly that. From 5 Mpps on it spins. */
+#define NAP_MIN_NS 50000ull
 /*
  * The longest sleep: bounds how late a lost wakeup or an unsent tail is found. A guess; it
  * costs ten wakeups a second of an idle worker.
  */
-#define SLEEP_NS 100000000l
+#define SLEEP_NS 100000000ull
 /* The same while something is still to be sent: half of what a full TX ring lasts at 1 Mpps. */
-#define SLEEP_PENDING_NS 1000000l
+#define SLEEP_PENDING_NS 1000000ull
 /* How long an operator waits for a stop at most; a device sends a full ring in far less. */
 #define DRAIN_NS 1000000000ull
 /* Between the rounds of that: a burst each, so all RX rings are emptied in about 10 ms. */
 #define DRAIN_PAUSE_NS 200000l
 
-/*
- * Looks at the RX rings between two rounds that find nothing: about a microsecond. What such a
- * round is for (the end of a hold, completions, a lost wakeup) is due in tens of them, and it
- * costs several looks. More saves little, and a worker is as much later to see a stop.
- */
+/* Looks at the RX rings between two empty rounds, about a microsecond; a round costs several. */
 #define LOOKS 32
 
 static uint64_t clock_ns(void)
@@ -204,6 +209,8 @@ static void port_serve(struct sl_fwd_worker *worker, struct sl_fwd_port *port,
 
 	if (pending && !held)
 		port->ops->kick(port, now_ns);
+	else if (!pending)
+		port->pending_since_ns = 0; /* ppoll() sent it */
 	port->ops->reap(port);
 	port->ops->refill(port);
 	/* In every poll mode: a worker with packets on another port does not get to ppoll(). */
@@ -211,18 +218,45 @@ static void port_serve(struct sl_fwd_worker *worker, struct sl_fwd_port *port,
 		sl_count_add(&worker->count_wake_rx, 1);
 }
 
+static void govern(struct sl_fwd_worker *worker, uint64_t elapsed_ns,
+		   uint64_t now_ns)
+{
+	struct sl_governor_sample sample = {
+		.now_ns = now_ns,
+		.elapsed_ns = elapsed_ns,
+		.packets = worker->window_packets,
+		.pressure =
+			__atomic_load_n(&worker->pressure, __ATOMIC_RELAXED),
+	};
+
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		sample.drives |= __atomic_load_n(&worker->ports[i].busy_seen,
+						 __ATOMIC_RELAXED);
+	sl_governor_step(&worker->governor, &sample);
+}
+
+static uint64_t nap_ns(uint64_t per_ms)
+{
+	uint64_t ns = NAP_PACKETS * WINDOW_NS / (per_ms + 1);
+
+	return ns > HOLD_NS ? HOLD_NS : ns < NAP_MIN_NS ? 0 : ns;
+}
+
 static void load_measure(struct sl_fwd_worker *worker, uint32_t packets,
 			 uint64_t now_ns)
 {
 	uint64_t elapsed_ns = now_ns - worker->window_start_ns;
+	uint64_t per_ms;
 
 	worker->window_packets += packets;
-	if (packets)
-		worker->last_work_ns = now_ns;
 	if (elapsed_ns < WINDOW_NS)
 		return;
-	worker->loaded = worker->window_packets * WINDOW_NS / elapsed_ns >=
-			 LOAD_PER_MS;
+	per_ms = worker->window_packets * WINDOW_NS / elapsed_ns;
+	worker->loaded = per_ms >=
+			 (worker->loaded ? LOAD_LEFT_PER_MS : LOAD_PER_MS);
+	worker->nap_ns = nap_ns(per_ms);
+	if (worker->adaptive)
+		govern(worker, elapsed_ns, now_ns);
 	worker->window_start_ns = now_ns;
 	worker->window_packets = 0;
 }
@@ -264,9 +298,34 @@ static void error_take(const struct pollfd *poll)
 		getsockopt(poll->fd, SOL_SOCKET, SO_ERROR, &err, &length);
 }
 
+static void worker_wait(struct sl_fwd_worker *worker, short events,
+			uint64_t bound_ns)
+{
+	struct timespec timeout = { .tv_nsec = (long)bound_ns };
+
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		worker->polls[i].events = events;
+	if (ppoll(worker->polls, worker->n_ports + 1, &timeout, NULL) > 0)
+		for (uint32_t i = 0; i < worker->n_ports; i++)
+			error_take(&worker->polls[i]);
+	sl_count_add(&worker->count_poll, 1);
+}
+
+static void worker_nap(struct sl_fwd_worker *worker, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		struct sl_fwd_port *port = &worker->ports[i];
+
+		/* More than ppoll() sends, or not a socket whose ppoll() sends. */
+		if (port->ops->pending(port) > port->xsk.tx_budget)
+			port->ops->kick(port, now_ns);
+	}
+	worker_wait(worker, 0, worker->nap_ns);
+}
+
 static void worker_sleep(struct sl_fwd_worker *worker, uint64_t now_ns)
 {
-	struct timespec timeout = { .tv_nsec = SLEEP_NS };
+	uint64_t bound_ns = SLEEP_NS;
 
 	for (uint32_t i = 0; i < worker->n_ports; i++) {
 		struct sl_fwd_port *port = &worker->ports[i];
@@ -274,12 +333,37 @@ static void worker_sleep(struct sl_fwd_worker *worker, uint64_t now_ns)
 		port->ops->kick(port, now_ns);
 		/* A port that is down has nothing to wait for in such a hurry. */
 		if (port->ops->pending(port) && !port->down)
-			timeout.tv_nsec = SLEEP_PENDING_NS;
+			bound_ns = SLEEP_PENDING_NS;
 	}
-	if (ppoll(worker->polls, worker->n_ports + 1, &timeout, NULL) > 0)
-		for (uint32_t i = 0; i < worker->n_ports; i++)
-			error_take(&worker->polls[i]);
-	sl_count_add(&worker->count_poll, 1);
+	worker_wait(worker, POLLIN, bound_ns);
+}
+
+/* A port whose busy polling is on trial: to be seen, the worker must be awake. */
+static bool worker_tried(const struct sl_fwd_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		const struct sl_fwd_port *port = &worker->ports[i];
+
+		if (__atomic_load_n(&port->busy_poll, __ATOMIC_RELAXED) &&
+		    !__atomic_load_n(&port->busy_seen, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it polls in this round, which its ports then do, too. */
+static bool worker_polls(struct sl_fwd_worker *worker)
+{
+	bool polls = worker->busy || worker->governor.polling ||
+		     worker_tried(worker);
+
+	if (polls == worker->polling)
+		return polls;
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		worker->ports[i].rests = !polls;
+	__atomic_store_n(&worker->polling, polls, __ATOMIC_RELAXED);
+	sl_count_add(&worker->count_turns, 1);
+	return polls;
 }
 
 static void worker_loop(struct sl_fwd_worker *worker)
@@ -289,9 +373,10 @@ static void worker_loop(struct sl_fwd_worker *worker)
 
 		if (sl_fwd_worker_round(worker, now_ns))
 			continue;
-		if (worker->busy ||
-		    (worker->loaded && now_ns - worker->last_work_ns < HOLD_NS))
+		if (worker_polls(worker) || (worker->loaded && !worker->nap_ns))
 			worker_spin(worker);
+		else if (worker->loaded)
+			worker_nap(worker, now_ns);
 		else
 			worker_sleep(worker, now_ns);
 	}
@@ -319,6 +404,10 @@ int sl_fwd_worker_start(struct sl_fwd_worker *worker)
 	worker->polls[worker->n_ports] =
 		(struct pollfd){ .fd = worker->stop_fd, .events = POLLIN };
 	worker->window_start_ns = clock_ns();
+	sl_governor_init(&worker->governor, worker->window_start_ns);
+	worker->polling = worker->busy;
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		worker->ports[i].rests = !worker->polling;
 	ledger_publish(worker);
 
 	err = pthread_attr_init(&attributes);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "governor.h"
 #include "port.h"
 #include "umem.h"
 
@@ -34,17 +35,22 @@ struct sl_fwd_worker {
 	uint32_t n_ports;
 	struct pollfd *polls; /* n_ports, then stop_fd */
 	int cpu;
-	bool busy;   /* never sleeps */
-	int stop_fd; /* eventfd that ends the sleep */
-	bool stop;   /* atomic */
+	bool busy;     /* never sleeps */
+	bool adaptive; /* sleeps or not as the governor has it */
+	bool polling;  /* atomic: does not sleep, for now or ever */
+	int stop_fd;   /* eventfd that ends the sleep */
+	bool stop;     /* atomic */
 	bool started;
 	pthread_t thread;
 	uint64_t count_poll, count_wake_rx; /* system calls, sl_count_read() */
 	struct sl_fwd_ledger ledger;
 	/* Load, measured in windows. */
 	uint64_t window_start_ns, window_packets;
-	uint64_t last_work_ns;
 	bool loaded;
+	uint64_t nap_ns; /* how long packets may gather; 0: too fast for a nap */
+	struct sl_governor governor;
+	uint32_t pressure; /* atomic: of its CPU, thousandths; from the main thread */
+	uint64_t count_turns; /* of `polling`, sl_count_read() */
 	/* The stages that bursts go through; the caller's, set before the start. */
 	struct sl_fwd_step *steps;
 	uint32_t n_steps;

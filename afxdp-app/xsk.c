@@ -191,13 +191,19 @@ bool sl_xsk_zerocopy(const struct sl_xsk *xsk)
 static void mode_read(struct sl_xsk *xsk)
 {
 	uint32_t budget = TX_BATCH_WANTED;
-	int buffer_bytes = SL_XSK_RING * SL_FRAME_BYTES;
 
 	xsk->zerocopy = sl_xsk_zerocopy(xsk);
 	xsk->tx_budget = TX_BATCH_DEFAULT;
 	if (!setsockopt(xsk->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget,
 			sizeof(budget)))
 		xsk->tx_budget = budget;
+}
+
+/* Needs privileges: not for a socket that is adopted, which would lose what it has. */
+static void buffer_set(const struct sl_xsk *xsk)
+{
+	int buffer_bytes = SL_XSK_RING * SL_FRAME_BYTES;
+
 	/* In copy mode sk_sndbuf bounds what is on its way; the TX ring shall be the bound. */
 	if (setsockopt(xsk->fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer_bytes,
 		       sizeof(buffer_bytes)))
@@ -238,6 +244,7 @@ int sl_xsk_open(struct sl_xsk *xsk, const struct sl_xsk_request *request,
 	if (err)
 		goto err_close;
 	mode_read(&new);
+	buffer_set(&new);
 	*xsk = new;
 	return 0;
 
@@ -286,24 +293,28 @@ int sl_xsk_adopt(struct sl_xsk *xsk)
 		return err;
 	}
 	mode_read(xsk);
+	return 0;
+}
+
+void sl_xsk_resume(struct sl_xsk *xsk)
+{
 	prod_resume(&xsk->fill);
 	prod_resume(&xsk->tx);
 	cons_resume(&xsk->comp);
 	cons_resume(&xsk->rx);
-	return 0;
 }
 
-int sl_xsk_busy_poll(const struct sl_xsk *xsk, uint32_t poll_us,
-		     uint32_t budget)
+int sl_xsk_busy_poll(const struct sl_xsk *xsk,
+		     const struct sl_xsk_polling *polling)
 {
-	int prefer = 1;
+	int prefer = polling->prefer;
 
 	if (setsockopt(xsk->fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &prefer,
 		       sizeof(prefer)) ||
-	    setsockopt(xsk->fd, SOL_SOCKET, SO_BUSY_POLL, &poll_us,
-		       sizeof(poll_us)) ||
-	    setsockopt(xsk->fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget,
-		       sizeof(budget)))
+	    setsockopt(xsk->fd, SOL_SOCKET, SO_BUSY_POLL, &polling->us,
+		       sizeof(polling->us)) ||
+	    setsockopt(xsk->fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET,
+		       &polling->budget, sizeof(polling->budget)))
 		return -errno;
 	return 0;
 }

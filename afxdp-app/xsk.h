@@ -82,18 +82,25 @@ bool sl_xsk_zerocopy(const struct sl_xsk *xsk);
 void sl_xsk_forget(struct sl_xsk *xsk);
 
 /*
- * Maps the rings of a bound socket, as another process left them: `xsk` has its fd and
+ * Maps the rings of a bound socket, which another process may still use: `xsk` has its fd and
  * multi_buffer. Linux 6.4 on (commit "xsk: allow remap of fill and/or completion rings");
  * before, the kernel refuses. 0, or -errno and nothing is mapped.
  */
 int sl_xsk_adopt(struct sl_xsk *xsk);
 
-/*
- * Prefers busy polling of this socket's NAPI (Linux 5.11: SO_PREFER_BUSY_POLL,
- * SO_BUSY_POLL, SO_BUSY_POLL_BUDGET). 0 or -errno. Needs CAP_NET_ADMIN.
- */
-int sl_xsk_busy_poll(const struct sl_xsk *xsk, uint32_t poll_us,
-		     uint32_t budget);
+/* After that, once nobody else uses them: goes on where the rings say. */
+void sl_xsk_resume(struct sl_xsk *xsk);
+
+/* The socket's options, by their names (Linux 5.11); all 0 is none. */
+struct sl_xsk_polling {
+	bool prefer;	 /* SO_PREFER_BUSY_POLL */
+	uint32_t us;	 /* SO_BUSY_POLL */
+	uint32_t budget; /* SO_BUSY_POLL_BUDGET */
+};
+
+/* Busy polling of this socket's NAPI. 0 or -errno. Needs CAP_NET_ADMIN. */
+int sl_xsk_busy_poll(const struct sl_xsk *xsk,
+		     const struct sl_xsk_polling *polling);
 
 /* The NAPI instance that busy polling would drive; 0: the kernel knows none. Any thread. */
 uint32_t sl_xsk_napi_id(const struct sl_xsk *xsk);

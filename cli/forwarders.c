@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "lib/fwdctl.h"
+#include "lib/fwdledger.h"
 
 /* The agent's line, and the data plane's behind it, as one object; NULL: *err. */
 static json_t *forwarder_ask(int fd, int *err)
@@ -74,36 +75,15 @@ static long long number(const json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static void side_print(const json_t *side)
-{
-	json_t *forwarded = json_object_get(side, "forwarded");
-	const char *name = json_string_value(json_object_get(side, "name"));
-
-	printf("  %s: forwarded by the filter ", name ? name : "?");
-	if (json_is_integer(forwarded))
-		printf("%lld", (long long)json_integer_value(forwarded));
-	else
-		fputs("not counted", stdout);
-	printf(" = received %lld + lost %lld + waiting %lld + unexplained %lld\n",
-	       number(side, "received"), number(side, "lost"),
-	       number(side, "waiting"), number(side, "unexplained"));
-}
-
 static void ledger_print(const json_t *forwarder)
 {
 	json_t *ledger = json_object_get(forwarder, "ledger");
 	const char *config =
 		json_string_value(json_object_get(forwarder, "config"));
-	size_t i;
-	json_t *side;
 
 	printf("forwarder %lld (%s):\n", number(forwarder, "pid"),
 	       config ? config : "?");
-	json_array_foreach(json_object_get(ledger, "interfaces"), i, side)
-		side_print(side);
-	printf("  received %lld = sent %lld + dropped %lld; unexplained in all: %lld\n",
-	       number(ledger, "received"), number(ledger, "sent"),
-	       number(ledger, "dropped"), number(ledger, "unexplained"));
+	sl_fwdledger_print(ledger, "  ", stdout);
 }
 
 void cli_forwarders_print(const json_t *list)

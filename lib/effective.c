@@ -139,14 +139,6 @@ static void check_forwarder(struct check *c, const struct sl_forwarder *f)
 	for (size_t i = 0; i < f->n_stages; i++)
 		if (f->stages[i].rule)
 			check_stage(c, &f->stages[i]);
-	if (f->poll == SL_POLL_ADAPTIVE)
-		refuse(c, f->poll_pos, "forwarder", NULL, "poll adaptive");
-	if (f->poll_budget)
-		refuse(c, f->budget_pos, "forwarder", NULL, "poll budget");
-	if (f->poll_defer)
-		refuse(c, f->defer_pos, "forwarder", NULL, "poll defer");
-	if (f->poll_timeout_ns)
-		refuse(c, f->timeout_pos, "forwarder", NULL, "poll timeout");
 }
 
 int sl_config_check_effective(const struct sl_config *config,

@@ -58,7 +58,10 @@ struct sl_stage_object {
 	uint32_t reserved;
 	/*
 	 * Sets *state, which is NULL, to what the other two get. 0, or -errno and nothing is
-	 * held: the forwarder does not start. Privileges have not been given up yet. May be NULL.
+	 * held: the forwarder does not start, or, at a reload, goes on with what it has. Privileges
+	 * have not been given up yet. In a handover the states of the data plane before are still
+	 * in use, in another process: what both would hold alone, a port or a lock, is waited
+	 * for in vain. May be NULL.
 	 */
 	int (*init)(const struct sl_stage_start *start, void **state);
 	/* Looks at each packet, changes bytes, sets `drop`. Changes to all else are ignored. */

@@ -64,7 +64,8 @@ class Forwarder:
         self.start()
 
     def start(self):
-        self.log = open(self.lab.file("forwarder.log", ""), "r+")
+        # To append: it shares the place in the file with us, who seek.
+        self.log = open(self.lab.file("forwarder.log", ""), "a+")
         self.proc = self.lab.popen([built("sluice-fwd"), "-c", self.config, "--json"], ns="box",
                                    stderr=self.log)
         # It names each wire's direction once its sockets stand.
@@ -242,10 +243,34 @@ def link_changes(tap):
         tap.equal(passes(lab), 200, "link: they pass after a reload, at once")
         lab.run(["ip", "link", "del", "box0"], ns="box")
         time.sleep(1)
-        status = lab.end(forwarder.proc)
+        status, stats = forwarder.stop()
         tap.ok(status in (0, 3), "an interface that vanishes is no crash", status,
                forwarder.messages())
+        tap.equal(stats and stats["ledger"]["unexplained"], 0,
+                  "and leaves no packet unexplained")
         tap.contains(forwarder.messages(), ["box0", "gone"], "and is told")
+
+
+def hangup(tap):
+    """SIGHUP reads the configuration again; one that is wrong changes nothing."""
+    with Lab() as lab:
+        two_sides(lab)
+        lab.apply(WIRE, ns="box")
+        forwarder = Forwarder(lab)
+        lab.file("forwarder.conf", WIRE.replace("zero-copy auto",
+                                                "zero-copy auto; police 1Gpps"))
+        forwarder.proc.send_signal(signal.SIGHUP)
+        tap.ok(wait_for(lambda: forwarder.messages().count("box0 queue 0 ->") == 2),
+               "hangup: it is read again", forwarder.messages())
+        lab.file("forwarder.conf", "nonsense")
+        forwarder.proc.send_signal(signal.SIGHUP)
+        tap.ok(wait_for(lambda: "forwarder.conf:1:1" in forwarder.messages()),
+               "hangup: what is wrong is told", forwarder.messages())
+        tap.equal(passes(lab), 200, "hangup: datagrams pass")
+        status, stats = forwarder.stop()
+        accounted(tap, "hangup: ", status, stats)
+        tap.equal([(s["stage"], s["packets"]) for s in stats["stages"]], [("police", 200)],
+                  "hangup: by the last one that was right")
 
 
 def promiscuous(tap):
@@ -261,7 +286,9 @@ def promiscuous(tap):
         for number in (signal.SIGTERM, signal.SIGKILL):
             forwarder = Forwarder(lab)
             tap.equal(seen(), [1, 1], "promiscuous: while it runs")
-            forwarder.stop(number)
+            status, stats = forwarder.stop(number)
+            if number == signal.SIGTERM:
+                accounted(tap, "promiscuous: ", status, stats)
             tap.ok(wait_for(lambda: seen() == [0, 0]), "promiscuous: not after " + number.name,
                    seen())
 
@@ -298,6 +325,7 @@ def busy_workers(tap):
         lab.apply(WIRE, ns="box")
         cpu = sorted(os.sched_getaffinity(0))[0]
         forwarder = Forwarder(lab, text % cpu)
+        wait_for(lambda: "not engaged" in forwarder.messages())
         tap.contains(forwarder.messages(), ["spin on the same CPU", "no NAPI id"],
                      "busy: one CPU for two is told")
         tap.equal(passes(lab), 200, "busy: datagrams pass")
@@ -377,7 +405,8 @@ def main():
     tap = Tap()
     for name, test in (("transfer", transfer), ("killed", killed), ("ended", ended),
                        ("link changes", link_changes), ("promiscuous", promiscuous),
-                       ("filter changes", filter_changes), ("busy workers", busy_workers),
+                       ("hangup", hangup), ("filter changes", filter_changes),
+                       ("busy workers", busy_workers),
                        ("more queues", more_queues), ("comes back", comes_back),
                        ("refusals", refusals)):
         with tap.case(name + ": to the end"):

@@ -11,12 +11,44 @@ import socket
 import time
 
 from network import drain, gather, settle, two_sides
-from lab import Lab
+from lab import Lab, built
 from tap import Tap
 
 from test_forwarder import Forwarder, WIRE, accounted, datagram, rule
 
 TWO = WIRE.replace("workers 1", "workers 2")
+# veth has no indirection table. With this before the forwarder's ioctl() it shows one, whose last
+# entry is the queue LAST.
+TABLE = """#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	struct ethtool_rxfh_indir *table;
+	va_list list;
+	void *argument;
+
+	va_start(list, request);
+	argument = va_arg(list, void *);
+	va_end(list);
+	if (request == SIOCETHTOOL) {
+		table = (void *)((struct ifreq *)argument)->ifr_data;
+		if (table->cmd == ETHTOOL_GRXFHINDIR) {
+			if (table->size)
+				table->ring_index[table->size - 1] = atoi(getenv("LAST"));
+			table->size = 8;
+			return 0;
+		}
+	}
+	return ((int (*)(int, unsigned long, void *))dlsym(RTLD_NEXT, "ioctl"))(
+		fd, request, argument);
+}
+"""
 
 
 def two_queues(lab):
@@ -55,6 +87,26 @@ def few_queues(tap):
                      "few queues: two queues leave by the one there is")
         tap.equal(through(lab, 400), 400, "few queues: all flows get through")
         accounted(tap, "few queues: ", *forwarder.stop())
+
+
+def uncovered(tap):
+    """A queue that RSS can choose and that has no socket: the forwarder refuses to start."""
+    with Lab() as lab:
+        two_queues(lab)
+        shown = os.path.join(lab.dir, "table.so")
+        lab.run(["gcc", "-shared", "-fPIC", "-o", shown, lab.file("table.c", TABLE)])
+        for last, status in ((1, 0), (2, 3)):
+            done = lab.run(["env", "LD_PRELOAD=" + shown, "LAST=%d" % last, built("sluice-fwd"),
+                            "--duration", "1", "-c", lab.file("two.conf", TWO)], ns="box",
+                           check=False)
+            tap.equal(done.returncode, status, "uncovered: a table up to queue %d" % last)
+            words = ["box0: cover the RX queues", "table leads to queue 2", "queues 0 to 1",
+                     "ethtool -X box0 equal 2"]
+            if not status:
+                words = ["box0: sockets on RX queues 0 to 1; the RSS indirection table, and 0"]
+            tap.contains(done.stderr, words, "uncovered: which is told")
+        tap.equal([lab.link("box", dev)["promiscuity"] for dev in ("box0", "box1")], [0, 0],
+                  "uncovered: nothing is left")
 
 
 def rebind(tap):
@@ -125,7 +177,8 @@ def checksums(tap):
 def main():
     tap = Tap()
     for name, test in (("every queue", every_queue), ("few queues", few_queues),
-                       ("rebind", rebind), ("overload", overload), ("checksums", checksums)):
+                       ("uncovered", uncovered), ("rebind", rebind), ("overload", overload),
+                       ("checksums", checksums)):
         with tap.case(name + ": to the end"):
             test(tap)
     tap.done()

@@ -273,8 +273,9 @@ def captures(tap):
         tap.equal(found[2], (keep + keep[:1])[::10], "capture: each tenth")
         blocks = packets_of(paths[0])
         tap.equal([o[1][0].decode() for o in (blocks[0], blocks[-1])],
-                  ["forward, box0 queue 0 -> box1 queue 0",
-                   "forward, box1 queue 0 -> box0 queue 0"], "capture: verdict, way and queue")
+                  ["forward by wire, box0 queue 0 -> box1 queue 0",
+                   "forward by wire, box1 queue 0 -> box0 queue 0"],
+                  "capture: verdict, rule, way, queue")
         tap.equal({(o[2][0], o[6][0], o[7][0]) for o in blocks},
                   {(b"\1\0\0\0", bytes(4), struct.pack("<BQ", 2, 4))},
                   "capture: inbound, queue 0, XDP_REDIRECT")

@@ -238,7 +238,7 @@ static void without_a_link_nothing_is_queued(void **state)
 /* Under load a kick waits for a burst or for the end of the hold; a tail is not left. */
 static void holds_kicks_under_load(void **state)
 {
-	uint64_t packets = 0;
+	uint64_t packets = 0, early = 0;
 
 	(void)state;
 	lab->kernel[1].budget = SL_BURST;
@@ -246,11 +246,77 @@ static void holds_kicks_under_load(void **state)
 		packets += receive(&lab->kernel[0], 2);
 		round_later(5000);
 		complete(&lab->kernel[1], UINT32_MAX);
+		if (!lab->worker.loaded)
+			early = lab->kernel[1].kicks;
 	}
 	assert_true(lab->worker.loaded);
-	assert_true(lab->kernel[1].kicks * 16 <= packets);
+	assert_true((lab->kernel[1].kicks - early) * 32 <= packets);
 	round_later(MS);
 	assert_int_equal(lab->kernel[1].sent, packets);
+}
+
+static void load_for_ms(uint32_t per_ms, uint32_t ms)
+{
+	for (uint32_t i = 0; i < ms; i++) {
+		receive(&lab->kernel[0], per_ms);
+		round_later(MS);
+		complete(&lab->kernel[1], UINT32_MAX);
+	}
+}
+
+/* At a rate between the two thresholds a worker stays what it was. */
+static void load_has_two_thresholds(void **state)
+{
+	(void)state;
+	load_for_ms(50, 5);
+	assert_false(lab->worker.loaded);
+	load_for_ms(64, 2);
+	assert_true(lab->worker.loaded);
+	load_for_ms(50, 5);
+	assert_true(lab->worker.loaded);
+	assert_in_range(lab->worker.nap_ns, 400000, 500000);
+	load_for_ms(31, 2);
+	assert_false(lab->worker.loaded);
+}
+
+/* What gathers in a nap is an eighth of the rings; a nap that would be all slack is none. */
+static void naps_are_bounded_by_the_rate(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		receive(&lab->kernel[0], 1);
+		round_later(1000);
+		complete(&lab->kernel[1], UINT32_MAX);
+	}
+	assert_in_range(lab->worker.nap_ns, 200000, 260000);
+	for (int i = 0; i < 2000; i++) {
+		receive(&lab->kernel[0], 16);
+		round_later(1000);
+		complete(&lab->kernel[1], UINT32_MAX);
+	}
+	assert_int_equal(lab->worker.nap_ns, 0);
+}
+
+/* ppoll() sent what was held: what comes then is held from then on. */
+static void a_hold_ends_with_what_was_held(void **state)
+{
+	uint64_t kicks;
+
+	(void)state;
+	lab->kernel[1].budget = SL_BURST;
+	load_for_ms(64, 3);
+	receive(&lab->kernel[0], 5);
+	round_later(1000);
+	assert_int_equal(
+		lab->worker.ports[1].ops->pending(&lab->worker.ports[1]), 5);
+	mock_kernel_send(&lab->kernel[1]);
+	kicks = lab->kernel[1].kicks;
+	round_later(600000);
+	receive(&lab->kernel[0], 5);
+	round_later(1000);
+	assert_int_equal(lab->kernel[1].kicks, kicks);
+	round_later(600000);
+	assert_int_equal(lab->kernel[1].kicks, kicks + 1);
 }
 
 static void idle_packet_is_kicked_at_once(void **state)
@@ -306,6 +372,38 @@ static void busy_polls_what_is_idle(void **state)
 	assert_int_equal(lab->worker.count_wake_rx, 100);
 	round_later(10000);
 	assert_int_equal(lab->kernel[0].rx_wakes, 1);
+	/* A port whose worker sleeps between packets is left alone. */
+	lab->worker.ports[0].rests = lab->worker.ports[1].rests = true;
+	assert_false(ready(0) || ready(1));
+	round_later(10000);
+	assert_int_equal(lab->kernel[0].rx_wakes, 1);
+	assert_int_equal(lab->kernel[1].rx_wakes, 101);
+}
+
+static int brings_one(struct sl_fwd_port *port)
+{
+	receive(&lab->kernel[port - lab->worker.ports], 1);
+	return 0;
+}
+
+/* A busy poll that brings a packet is that packet's, and counted among its calls. */
+static void busy_polls_that_bring_are_not_idle(void **state)
+{
+	static struct sl_fwd_wake wake;
+	struct sl_fwd_port *port = &lab->worker.ports[0];
+
+	(void)state;
+	wake = *port->wake;
+	wake.rx = brings_one;
+	port->wake = &wake;
+	port->busy_poll = true;
+	for (int i = 0; i < 10; i++) {
+		round_later(10000);
+		assert_int_equal(round_later(10000), 1);
+		complete(&lab->kernel[1], UINT32_MAX);
+	}
+	assert_int_equal(lab->worker.count_wake_rx, 10);
+	assert_int_equal(port->count.idle_polls, 0);
 }
 
 /* What a worker that spins looks at: nothing is overlooked, and nothing is no reason for a round. */
@@ -348,10 +446,14 @@ int main(void)
 		TEST(goes_down_and_comes_back),
 		TEST(without_a_link_nothing_is_queued),
 		TEST(holds_kicks_under_load),
+		TEST(load_has_two_thresholds),
+		TEST(naps_are_bounded_by_the_rate),
+		TEST(a_hold_ends_with_what_was_held),
 		TEST(idle_packet_is_kicked_at_once),
 		TEST(counts_what_the_kernel_refused),
 		TEST(a_dry_fill_ring_is_woken),
 		TEST(busy_polls_what_is_idle),
+		TEST(busy_polls_that_bring_are_not_idle),
 		TEST(looks_before_a_round),
 	};
 
