@@ -5,8 +5,9 @@
 # make check          every test, with one guest: Linux 6.1 in QEMU (root)
 # make check-quick    the tests that need neither root nor the network
 # make check-vm       every kernel and NIC of the guest lab; more than an hour (root)
-# make driver         the patched e1000e for Debian's 6.12: build/driver/e1000e.ko
-# make soak           ten minutes of random tests, reloads, kills and flaps (root)
+# make driver         the patched e1000e for the guest lab's 6.12 and newest kernel (root):
+#                     build/driver/e1000e.ko, build/driver-7.x/e1000e.ko
+# make soak           ten minutes of mixed traffic with flaps, reloads and kills, then of random tests (root)
 # make fuzz           each fuzz target for FUZZ_SECONDS (600), two side by side
 # make bench          benchmarks, beside their peers (root)
 # make install        into $(DESTDIR)$(PREFIX)
