@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""sluice-fwd against dpdk-testpmd in io mode, on veth in copy mode (root).
+"""sluice-fwd against dpdk-testpmd, xdpsock and xsk_fwd, on veth in copy mode (root).
+
+    forward.py [--rounds N] [--noise SHARE]
 
     [tx] t0 ------ b0 [box] b1 ------ k0 [sink] drop.bpf.o
         CPU 0      forwarder on CPU 1
@@ -11,17 +13,23 @@ the generator does not use. Beside the rate it takes the user-space CPU time a
 packet (what the kernel spends to receive and send is the same for all), and
 sluice-fwd's system calls a packet, by its own statistics and, in a run of its
 own, by strace.
+
+Mpps/CPU is packets over the CPU time that the forwarder got, its rate with a
+CPU to itself: it stands where --noise lets rounds through in which it waited.
+
+xdpsock and xsk_fwd are not packaged: XDPSOCK and XSK_FWD name binaries. xdpsock
+sends back where it received, so its sink is the generator's end of the veth.
 """
+import argparse
 import contextlib
 import json
 import os
 import shutil
 import signal
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, attach, column, dropped, finish, median, ratio, rounds, table,
+from measure import (Window, attach, column, dropped, finish, median, rounds, table,
                      takes_xdp_frames, write)
 from lab import Lab, LabError, built, wait_for
 
@@ -29,7 +37,7 @@ SECONDS = 2.0
 ROUNDS = 5
 TARGET = 1.0
 USER_TARGET = 0.7
-SYSCALLS_TARGET = 1 / 16
+SYSCALLS_TARGET = 1 / 32
 SAMPLES_HZ = 4999  # beside the timer's own round figures; 10,000 samples tell 5 % to a twentieth
 # With a CPU for each of generator and forwarder nothing is left for the rest of
 # the system: on two idle CPUs either forwarder waits 1 to 2 % of the time.
@@ -49,6 +57,10 @@ TESTPMD = ["dpdk-testpmd", "-l", "%s,%s", "--no-huge", "-m", "256", "--no-pci", 
            "--total-num-mbufs=16384", "--nb-cores=1", "--auto-start", "--forward-mode=io"]
 
 
+XDPSOCK = ["-l", "-i", "b0", "-q", "0", "-N", "-c", "-Q"]
+XSK_FWD = ["-i", "b0", "-q", "0", "-i", "b1", "-q", "0"]
+
+
 def two_cpus():
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
@@ -56,9 +68,12 @@ def two_cpus():
     return str(cpus[0]), str(cpus[1])
 
 
-def sunk(lab):
+SINK, BACK = ("sink", "k0"), ("tx", "t0")
+
+
+def sunk(lab, sink=SINK):
     """Packets that the sink's XDP program has dropped."""
-    return dropped(lab, "sink", "k0")
+    return dropped(lab, *sink)
 
 
 @contextlib.contextmanager
@@ -71,9 +86,9 @@ def generator(lab, cpu, seconds):
         lab.end(proc, signal.SIGINT)
 
 
-def is_forwarding(lab):
-    before = sunk(lab)
-    return wait_for(lambda: sunk(lab) > before + 1000, 10)
+def is_forwarding(lab, sink=SINK):
+    before = sunk(lab, sink)
+    return wait_for(lambda: sunk(lab, sink) > before + 1000, 10)
 
 
 def profile(lab, pid, cpu):
@@ -94,21 +109,22 @@ def user_share(lab, data):
     return where.count(0) / max(len(where), 1)  # the kernel has the upper half
 
 
-def sample(lab, pid, cpu):
+def sample(lab, pid, cpu, sink=SINK):
     """
     Sends through a running forwarder; its rate, how long it waited for its CPU,
     and, from the same seconds, how much of its CPU time is user space.
     """
     with generator(lab, cpu, SECONDS + 15) as proc:
-        if not is_forwarding(lab):
+        if not is_forwarding(lab, sink):
             raise LabError("nothing came through the forwarder")
-        window = Window((pid, proc.pid), lambda: sunk(lab))
+        window = Window((pid, proc.pid), lambda: sunk(lab, sink))
         data = profile(lab, pid, cpu)
         window.stop()
     # The generator offers several times what is forwarded, so only the
     # forwarder's wait spoils the figure.
     return {"value": window.counted / window.seconds, "waited": window.waited[0], "ran": window.ran,
-            "waits": window.waited, "packets": window.counted,
+            "per_cpu": window.counted / window.seconds / window.ran[0], "waits": window.waited,
+            "packets": window.counted,
             "user_seconds": user_share(lab, data) * window.ran[0] * window.seconds}
 
 
@@ -139,21 +155,53 @@ def take_sluice(lab, cpus, poll):
     return result
 
 
-def take_testpmd(lab, cpus):
-    words = [w % cpus if "%s" in w else w for w in TESTPMD]
-    with open(os.path.join(lab.dir, "testpmd.log"), "w") as log:
-        proc = lab.popen(words, ns="box", stdin=-1, stdout=log)
+def take_peer(lab, cpus, words, sink=SINK):
+    """Of a program that forwards until it is told `quit`, or interrupted."""
+    with open(os.path.join(lab.dir, "peer.log"), "w+", encoding="utf-8") as log:
+        proc = lab.popen(words, ns="box", stdin=-1, stdout=log, stderr=log)
         try:
-            result = sample(lab, proc.pid, cpus[0])
+            return sample(lab, proc.pid, cpus[0], sink)
+        except (LabError, OSError) as fault:
+            log.seek(0)
+            raise LabError("%s: %s\n%s" % (words[0], fault, log.read()[-2000:])) from None
         finally:
             with contextlib.suppress(OSError):
                 proc.stdin.write("quit\n")
-                proc.stdin.flush()
-            wait_for(lambda: proc.poll() is not None, 10)
+                proc.stdin.close()
+            if not wait_for(lambda: proc.poll() is not None, 5):
+                proc.send_signal(signal.SIGINT)
+                wait_for(lambda: proc.poll() is not None, 10)
             lab.end(proc, signal.SIGKILL)
-    for dev in ("b0", "b1"):
-        lab.run(["ip", "link", "set", "dev", dev, "xdp", "off"], ns="box", check=False)
-    return result
+            for dev in ("b0", "b1"):
+                lab.run(["ip", "link", "set", "dev", dev, "xdp", "off"], ns="box", check=False)
+
+
+def peers(lab, cpus):
+    """({name: function} of those that are here, {name: why not} of the others)."""
+    found, absent = {}, {}
+    if shutil.which("dpdk-testpmd"):
+        testpmd = [w % cpus if "%s" in w else w for w in TESTPMD]
+        found["testpmd io"] = lambda: take_peer(lab, cpus, testpmd)
+    else:
+        absent["testpmd io"] = "not installed (Debian: dpdk-dev)"
+    pinned = ["taskset", "-c", cpus[1]]
+    for name, variable, args, sink in (
+            ("xdpsock -l -c", "XDPSOCK", XDPSOCK, BACK),
+            ("xdpsock -l -c -p", "XDPSOCK", XDPSOCK + ["-p"], BACK),
+            ("xsk_fwd", "XSK_FWD", XSK_FWD + ["-c", cpus[1]], SINK)):
+        path = os.environ.get(variable)
+        if path and os.access(path, os.X_OK):
+            words = pinned + [os.path.abspath(path)] + args
+            found[name] = lambda words=words, sink=sink: take_peer(lab, cpus, words, sink)
+        else:
+            absent[name] = "%s names no program" % variable
+    for name in list(found):
+        try:
+            found[name]()  # the first run is nobody's sample
+        except LabError as fault:
+            absent[name] = " ".join(str(fault).split())[-160:]
+            del found[name]
+    return found, absent
 
 
 def children(pid):
@@ -192,21 +240,32 @@ def count_by_strace(lab, cpus):
                                                    "recvmsg")}, "statistics": own}
 
 
+def arguments():
+    parser = argparse.ArgumentParser(description="Forwarders compared on veth.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--noise", type=float, default=NOISE,
+                        help="a forwarder's wait for its CPU over which a round is refused")
+    return parser.parse_args()
+
+
 def main():
-    cpus = two_cpus()
+    options, cpus = arguments(), two_cpus()
     with Lab() as lab:
         lab.add("tx", "box", "sink")
         lab.veth("tx", "t0", "box", "b0")
         lab.veth("box", "b1", "sink", "k0")
         takes_xdp_frames(lab, ("tx", "t0"), ("box", "b0"), ("box", "b1"), ("sink", "k0"))
         attach(lab, "sink", "k0", "drop.bpf.o")
+        attach(lab, "tx", "t0", "drop.bpf.o")
         takers = {"sluice-fwd sleep": lambda: take_sluice(lab, cpus, "sleep"),
                   "sluice-fwd busy": lambda: take_sluice(lab, cpus, "busy")}
-        if shutil.which("dpdk-testpmd"):
-            takers["testpmd io"] = lambda: take_testpmd(lab, cpus)
-        quiet, refused = rounds(takers, ROUNDS, NOISE)
+        found, absent = peers(lab, cpus)
+        takers.update(found)
+        quiet, refused = rounds(takers, options.rounds, options.noise)
         strace = count_by_strace(lab, cpus)
-    return report(takers, quiet, refused, strace)
+    for name, why in absent.items():
+        print("%s: not measured: %s" % (name, why))
+    return report(list(found), quiet, refused, strace)
 
 
 def user_ns(quiet, name):
@@ -214,34 +273,47 @@ def user_ns(quiet, name):
     return 1e9 * sum(column(quiet, name, "user_seconds")) / sum(column(quiet, name, "packets"))
 
 
-def report(takers, quiet, refused, strace):
-    ours = [name for name in takers if name.startswith("sluice")]
+def verdict(met):
+    return "met" if met else "MISSED"
+
+
+def compare(names, found, quiet, key):
+    """Each of ours with the best peer: {name: rate's ratio, user time's ratio}."""
+    ratios = {}
+    best = max(found, key=lambda name: median(column(quiet, name, key)))
+    least = min(user_ns(quiet, name) for name in found)
+    for name in names:
+        rate = median([r[name][key] / r[best][key] for r in quiet])
+        user = user_ns(quiet, name) / least
+        ratios[name] = {"peer": best, "rate": rate, "user_time": user}
+        print("%s / %s: rate %.3f; target %.1f: %s; user-space time, of the least %.2f; "
+              "target %.1f: %s" % (name, best, rate, TARGET, verdict(rate >= TARGET), user,
+                                   USER_TARGET, verdict(user <= USER_TARGET)))
+    return ratios
+
+
+def report(found, quiet, refused, strace):
+    ours = [name for name in quiet[0] if name.startswith("sluice")]
     calls = {name: max(max(r[name]["syscalls_per_packet"]) for r in quiet) for name in ours}
-    table(["forwarder", "Mpps", "user ns/packet", "syscalls/packet", "samples"],
+    table(["forwarder", "Mpps", "Mpps/CPU", "waited", "user ns/packet", "syscalls/packet"],
           [[name, "%.3f" % (median(column(quiet, name)) / 1e6),
-            "%.0f" % user_ns(quiet, name),
-            "%.4f" % calls[name] if name in calls else "",
-            " ".join("%.3f" % (v / 1e6) for v in column(quiet, name))] for name in takers])
-    shares, user = {}, {}
-    if "testpmd io" in takers:
-        for name in ours:
-            shares[name] = ratio(quiet, name, "testpmd io")
-            user[name] = user_ns(quiet, name) / user_ns(quiet, "testpmd io")
-            print("%s / testpmd: rate %.3f; target %.1f: %s; user-space time %.2f; target %.1f: %s"
-                  % (name, shares[name], TARGET, "met" if shares[name] >= TARGET else "MISSED",
-                     user[name], USER_TARGET, "met" if user[name] <= USER_TARGET else "MISSED"))
-    else:
-        print("dpdk-testpmd: not installed (Debian: dpdk-dev), not measured")
+            "%.3f" % (median(column(quiet, name, "per_cpu")) / 1e6),
+            "%.2f" % median(column(quiet, name, "waited")), "%.0f" % user_ns(quiet, name),
+            "%.4f" % calls[name] if name in calls else ""] for name in quiet[0]])
+    waited = max(r[name]["waited"] for r in quiet for name in r) > NOISE
+    if waited:
+        print("noisy rounds were let through: rates are by the forwarder's CPU time")
+    ratios = compare(ours, found, quiet, "per_cpu" if waited else "value") if found else {}
     worst = max(calls.values())
     print("system calls a packet %.4f; target %.4f: %s" % (
-        worst, SYSCALLS_TARGET, "met" if worst <= SYSCALLS_TARGET else "MISSED"))
-    print("%d quiet rounds, %d noisy ones refused" % (len(quiet), len(refused)))
+        worst, SYSCALLS_TARGET, verdict(worst <= SYSCALLS_TARGET)))
+    print("%d rounds, %d noisy ones refused" % (len(quiet), len(refused)))
     if strace:
         print("strace's count %s, sluice-fwd's own %s" % (strace["strace"],
                                                           strace["statistics"]))
-    write("forward", {"unit": "packets/s", "ratio_to_testpmd": shares,
-                      "user_time_ratio_to_testpmd": user, "syscalls_per_packet": calls,
-                      "strace": strace, "rounds": quiet, "refused": refused})
+    write("forward", {"unit": "packets/s", "ratio_to_best_peer": ratios,
+                      "syscalls_per_packet": calls, "strace": strace, "rounds": quiet,
+                      "refused": refused})
     return 0
 
 
