@@ -219,17 +219,19 @@ static int plan(struct request *r, struct work *work)
 }
 
 /* What this apply has set is undone, and said. */
-static int give_up(struct work *work, int err)
+static void give_up(struct work *work)
 {
 	const struct sl_tune_which which = { .unconfirmed = true };
 	struct sl_tune_list undone = { 0 };
-	int status = cli_fail(err, work->error.text);
+	size_t n = 0;
 
 	if (sl_tune_undo(&work->journal, &which, &undone, &work->error) ||
 	    sl_tune_journal_confirm(&work->journal, &work->error))
 		cli_fail(-EIO, work->error.text);
+	for (size_t i = 0; i < undone.n; i++)
+		n += undone.items[i].outcome == SL_TUNE_UNDONE;
 	fprintf(stderr, "sluice: tune: what was set is undone (%zu settings)\n",
-		undone.n);
+		n);
 	for (size_t i = 0; i < undone.n; i++)
 		if (undone.items[i].outcome == SL_TUNE_LEFT)
 			fprintf(stderr,
@@ -239,7 +241,6 @@ static int give_up(struct work *work, int err)
 				sl_tune_kinds[undone.items[i].key.setting].name,
 				undone.items[i].why);
 	sl_tune_list_fini(&undone);
-	return status;
 }
 
 static int apply_one(struct request *r, struct work *work, const char *name)
@@ -254,7 +255,8 @@ static int apply_one(struct request *r, struct work *work, const char *name)
 	}
 	err = sl_tune_apply(&work->journal, &device, &rows, &work->error);
 	sl_tune_device_close(&device);
-	status = err ? give_up(work, err) : move_rows(&work->rows, &rows);
+	status = err ? cli_fail(err, work->error.text) :
+		       move_rows(&work->rows, &rows);
 	sl_tune_list_fini(&rows);
 	return status;
 }
@@ -273,8 +275,12 @@ static int apply_all(struct request *r, struct work *work)
 			sl_tune_device_close(&device);
 		sl_tune_list_fini(&rows);
 	}
+	if (status != CLI_OK)
+		return status;
 	for (size_t i = 0; i < r->n_names && status == CLI_OK; i++)
 		status = apply_one(r, work, r->names[i]);
+	if (status != CLI_OK)
+		give_up(work);
 	return status;
 }
 
@@ -337,16 +343,20 @@ static int undo(struct request *r, struct work *work)
 	if (!r->n_names)
 		err = sl_tune_undo(&work->journal, &which, &work->rows,
 				   &work->error);
+	/* What was done before it failed is shown all the same. */
 	if (err)
-		return cli_fail(err, work->error.text);
+		status = cli_fail(err, work->error.text);
 	for (size_t i = 0; i < work->rows.n; i++)
 		if (work->rows.items[i].outcome == SL_TUNE_LEFT)
 			status = CLI_SYSTEM;
 	/* A journal that is not used goes, too, and half of one. */
 	if (!work->journal.n)
 		sl_tune_journal_save(&work->journal, &work->error);
-	if (!work->rows.n && !r->json)
-		puts("nothing to undo: nothing here is set by sluice");
+	if (!work->rows.n && !r->json && status == CLI_OK)
+		puts(work->journal.n ?
+			     "nothing to undo here: `sluice tune status` shows "
+			     "what is set, and by whom" :
+			     "nothing to undo: nothing here is set by sluice");
 	err = cli_tune_print(&work->rows, NULL, r->json);
 	return status == CLI_OK ? err : status;
 }

@@ -44,8 +44,9 @@ static bool is_needed(uint64_t due_ns)
 	struct sl_tune_journal journal;
 	bool needed;
 
+	/* undo() will say so. */
 	if (sl_tune_journal_load(&journal, &error))
-		return false;
+		return true;
 	needed = journal.confirm_ns == due_ns;
 	sl_tune_journal_fini(&journal);
 	return needed;
@@ -102,7 +103,8 @@ out:
 	sl_lock_release(&lock);
 }
 
-static void leave_session(int hold)
+/* 3 is then the end of `hold`, 4 that of `told`; nothing else is open. */
+static void leave_session(int hold, int told)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	sigset_t none;
@@ -115,13 +117,22 @@ static void leave_session(int hold)
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	/* Above all the lock, which is free when its last descriptor goes. */
-	dup2(hold, 3);
-	closefrom(4);
+	hold = fcntl(hold, F_DUPFD_CLOEXEC, 5);
+	told = fcntl(told, F_DUPFD_CLOEXEC, 5);
+	if (dup2(hold, 3) < 0 || dup2(told, 4) < 0)
+		_exit(1);
+	closefrom(5);
 }
 
-static void run_guard(int hold, uint64_t due_ns)
+static void run_guard(int hold, int told, uint64_t due_ns)
 {
-	leave_session(hold);
+	pid_t self = getpid();
+
+	leave_session(hold, told);
+	/* Now, so that the lock is free when `apply` is done. */
+	if (write(4, &self, sizeof(self)) != sizeof(self))
+		_exit(1);
+	close(4);
 	openlog("sluice", LOG_PID, LOG_DAEMON);
 	wait_for_apply(3, due_ns);
 	if (wait_until_due(due_ns))
@@ -129,7 +140,7 @@ static void run_guard(int hold, uint64_t due_ns)
 	_exit(0);
 }
 
-/* The guard is nobody's child here; its pid comes through the pipe. */
+/* The guard is nobody's child here: it tells its pid through the pipe. */
 static int start(uint64_t due_ns, int hold[2], int *guard)
 {
 	int told[2], status = 0;
@@ -143,9 +154,8 @@ static int start(uint64_t due_ns, int hold[2], int *guard)
 
 		close(hold[1]);
 		if (pid == 0)
-			run_guard(hold[0], due_ns);
-		_exit(pid < 0 ||
-		      write(told[1], &pid, sizeof(pid)) != sizeof(pid));
+			run_guard(hold[0], told[1], due_ns);
+		_exit(pid < 0);
 	}
 	close(told[1]);
 	*guard = 0;

@@ -39,13 +39,15 @@ struct sl_tune_which {
 			     * by its name then */
 	const char *owner;  /* NULL: all */
 	bool idle;	    /* not those of a forwarder that runs */
+	bool dead;	    /* only those of forwarders that do not run */
 	bool unconfirmed;   /* only those */
 };
 
 /*
  * Undoes entries, the last first, and adds a row for each to `list`. What cannot
  * be undone now (SL_TUNE_LEFT) stays in the journal, all else goes out of it: 0
- * also then. -errno with a message when the journal cannot be written.
+ * also then. -errno with a message when the journal could not be written: the
+ * rows hold all the same, and the file has entries that are undone already.
  */
 int sl_tune_undo(struct sl_tune_journal *journal,
 		 const struct sl_tune_which *which, struct sl_tune_list *list,
@@ -61,8 +63,9 @@ int sl_tune_status(const struct sl_tune_journal *journal,
  * lock itself. 0: `value` was set and read back, or is set by an entry of this
  * owner, or of another forwarder, which becomes this owner's (what undo brings
  * back stays), or stood there. -EOPNOTSUPP: this kernel or driver has it not;
- * -EBUSY: `sluice tune` has set another value, or holds the lock for long; or
- * another -errno. *now: what is there, if it could be read. With a message.
+ * -EBUSY: `sluice tune` has set another value; -EAGAIN: another sluice has the
+ * lock, ask again later (it waits a tenth of a second: the caller has more to
+ * do); or another -errno. *now: what is there, if it could be read. With a message.
  */
 int sl_tune_hold(const char *device, const struct sl_tune_key *key,
 		 uint64_t value, const char *owner, uint64_t *now,
@@ -70,5 +73,12 @@ int sl_tune_hold(const char *device, const struct sl_tune_key *key,
 
 /* Undoes what this owner holds. Takes the lock itself. 0 or as sl_tune_undo(). */
 int sl_tune_release(const char *owner, struct sl_error *error);
+
+/*
+ * Undoes what forwarders that were killed have left; `owner`, unless NULL, is one
+ * of them: whoever has its PID now has set nothing yet. 0, or as sl_tune_undo(),
+ * or -EAGAIN as above.
+ */
+int sl_tune_release_dead(const char *owner, struct sl_error *error);
 
 #endif /* SLUICE_TUNE_H */

@@ -225,22 +225,25 @@ int sl_tune_journal_load(struct sl_tune_journal *journal,
 	uint64_t inode, cookie;
 	json_error_t where;
 	json_t *root;
+	FILE *in;
 	int err;
 
 	read_namespace(&inode, &cookie);
 	snprintf(new.path, sizeof(new.path),
 		 SL_TUNE_DIRECTORY "/%" PRIu64 ".json", inode);
-	if (access(new.path, F_OK)) {
-		err = errno == ENOENT ? 0 : -errno;
-		if (err)
-			return sl_error_set(error, err, "%s: %s%s", new.path,
-					    strerror(-err),
-					    err == -EACCES ? "; run as root" :
-							     "");
+	in = fopen(new.path, "re");
+	if (!in && errno != ENOENT) {
+		err = -errno;
+		return sl_error_set(error, err, "%s: %s%s", new.path,
+				    strerror(-err),
+				    err == -EACCES ? "; run as root" : "");
+	}
+	if (!in) {
 		*journal = new;
 		return 0;
 	}
-	root = json_load_file(new.path, 0, &where);
+	root = json_loadf(in, 0, &where);
+	fclose(in);
 	err = root ? read_journal(root, &new) : -EINVAL;
 	json_decref(root);
 	if (err) {

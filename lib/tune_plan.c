@@ -16,9 +16,9 @@
  *	is on again. On veth at 100,000 packets a second 0.03 NAPI polls a
  *	packet with these, 1.0 without, for 4-8 us of latency; with a FLUSH_NS
  *	of 50 us 0.08.
- * irq-suspend (`adaptive`, `busy`): how long interrupts stay off while the
- *	application itself polls, if it ceases to (SUSPEND_NS, the value of the
- *	kernel's documentation).
+ * irq-suspend: left as it is, unless asked for: only epoll_wait() suspends
+ *	interrupts by it (fs/eventpoll.c), and an AF_XDP socket is polled by
+ *	recvfrom().
  * irq-affinity: the interrupt of queue N to the CPU of the worker that serves
  *	it, so a packet stays in one core's cache.
  * threaded NAPI: left as it is, unless asked for: it moves polls to a kernel
@@ -41,7 +41,6 @@
 #define COALESCE_US 50u
 #define DEFER 2
 #define FLUSH_NS 200000
-#define SUSPEND_NS 20000000u
 
 /* What is being planned. */
 struct draft {
@@ -94,6 +93,11 @@ static uint32_t count_workers(const struct sl_tune_wish *wish)
 	return wish->workers ? wish->workers : (uint32_t)wish->n_cpus;
 }
 
+static uint32_t least(unsigned long a, uint32_t b)
+{
+	return a < b ? (uint32_t)a : b;
+}
+
 static void plan_queues(struct draft *draft)
 {
 	const char *asked = draft->wish->set[SL_TUNE_CHANNELS];
@@ -105,15 +109,16 @@ static void plan_queues(struct draft *draft)
 	if (!nic->channels.rx || nic->channels.err)
 		draft->queues = (uint32_t)sl_nic_count_queues(nic, false);
 	most = nic->channels.err ? draft->queues : nic->channels.rx_max;
-	if (nic->channels.tx_max && nic->channels.tx_max < most)
-		most = nic->channels.tx_max;
-	snprintf(text, sizeof(text), "%u", workers < most ? workers : most);
+	if (nic->channels.tx_max)
+		most = least(most, nic->channels.tx_max);
+	snprintf(text, sizeof(text), "%u", least(workers, most));
 	snprintf(why, sizeof(why), "%u worker%s, %u queue%s at most", workers,
 		 workers == 1 ? "" : "s", most, most == 1 ? "" : "s");
 	want_of_interface(draft, SL_TUNE_CHANNELS, text, why);
+	/* More than there can be will be refused, and needs no rows. */
 	if (!nic->channels.err)
 		draft->queues =
-			(uint32_t)strtoul(asked ? asked : text, NULL, 10);
+			least(strtoul(asked ? asked : text, NULL, 10), most);
 	snprintf(text, sizeof(text), "%u", draft->queues);
 	want_of_interface(draft, SL_TUNE_RSS,
 			  draft->queues > 1 || !nic->rss.err ? text : NULL,
@@ -215,20 +220,16 @@ static void plan_napi(struct draft *draft)
 {
 	const struct sl_tune_wish *wish = draft->wish;
 	bool each = is_per_napi(draft->nic), threads = false;
-	char defer[16], flush[24], suspend[16], why[96];
+	char defer[16], flush[24], why[96];
 
 	snprintf(defer, sizeof(defer), "%u", wish->defer ? wish->defer : DEFER);
 	snprintf(flush, sizeof(flush), "%" PRIu64,
 		 wish->timeout_ns ? wish->timeout_ns : FLUSH_NS);
-	snprintf(suspend, sizeof(suspend), "%u", SUSPEND_NS);
 	snprintf(why, sizeof(why), "poll %s: interrupts stay off between polls",
 		 sl_poll_words[wish->poll]);
 	want_of_napis(draft, SL_TUNE_DEFER, each, defer, why);
 	want_of_napis(draft, SL_TUNE_FLUSH, each, flush, why);
-	snprintf(why, sizeof(why), "poll %s: and while the application polls",
-		 sl_poll_words[wish->poll]);
-	want_of_napis(draft, SL_TUNE_SUSPEND, each,
-		      wish->poll == SL_POLL_SLEEP ? NULL : suspend, why);
+	want_of_napis(draft, SL_TUNE_SUSPEND, each, NULL, no_why);
 	for (size_t i = 0; i < draft->nic->queues.n; i++)
 		threads |= draft->nic->queues.items[i].napi &&
 			   !draft->nic->queues.items[i].polling.threaded_err;

@@ -10,7 +10,8 @@
 const struct sl_tune_kind sl_tune_kinds[SL_TUNE_SETTINGS] = {
 	[SL_TUNE_CHANNELS] = { "channels", "a number of queues",
 			       .restarts = true },
-	[SL_TUNE_RSS] = { "rss", "a number of queues" },
+	/* On the way to a table the default one stands there. */
+	[SL_TUNE_RSS] = { "rss", "a number of queues", .rounds = true },
 	[SL_TUNE_RX_RING] = { "rx-ring", "a number of entries", .number = true,
 			      .rounds = true, .restarts = true },
 	[SL_TUNE_TX_RING] = { "tx-ring", "a number of entries", .number = true,
@@ -29,8 +30,9 @@ const struct sl_tune_kind sl_tune_kinds[SL_TUNE_SETTINGS] = {
 			      .number = true, .queues = true },
 	[SL_TUNE_THREADED] = { "napi-threaded", "0 or 1", .number = true,
 			       .queues = true },
+	/* "0,1" is read as "0-1". */
 	[SL_TUNE_IRQ_AFFINITY] = { "irq-affinity", "a list of CPUs",
-				   .queues = true },
+				   .rounds = true, .queues = true },
 };
 
 static const char *const units[] = {

@@ -49,7 +49,7 @@ struct sl_tune_kind {
 	const char *name;  /* on the command line and in the journal */
 	const char *value; /* what it takes, for messages */
 	bool number;	   /* else text: channels, tables, lists of CPUs */
-	bool rounds;	   /* a driver may take another value, near by */
+	bool rounds;	   /* another value may stand there for what was set */
 	bool restarts;	   /* a driver may close and open its rings for it */
 	bool queues;	   /* is one of a queue, where the kernel can do that */
 };

@@ -2,11 +2,14 @@
 /*
  * Backwards through the journal. Each step is the old value written, read back,
  * and the entry taken out: a crash in between leaves an entry whose setting
- * holds `old` already, which the next undo only takes out.
+ * holds `old` already, which the next undo only takes out. For the same reason a
+ * journal that cannot be written (a full disk) does not stop it: what is back is
+ * back, and the end says that the journal is behind.
  *
  * A device is found by its index and identity, so under another name, too. One
  * that was unplugged took its settings with it: its entries go. One that is down
- * may hide its queues: its entries stay, until it is up and undo runs again.
+ * may hide its queues, and a /sys of another network namespace (nsenter --net)
+ * what is set there: those entries stay, until undo runs where they are seen.
  */
 #include "tune.h"
 
@@ -27,6 +30,7 @@ struct walk {
 	int ifindex;		      /* its index; 0: none was yet */
 	int found;		      /* 0, or -errno of finding it */
 	bool checked;		      /* what it KEPT, for changes since */
+	int unsaved;		      /* 0, or -errno of the journal */
 };
 
 static void device_end(struct walk *walk)
@@ -131,14 +135,36 @@ static struct sl_tune_item *add_item(struct walk *walk,
 	return item;
 }
 
+/* What a failure leaves in the file is undone already, and found so. */
+static void save(struct walk *walk)
+{
+	int err = sl_tune_journal_save(walk->journal, walk->error);
+
+	if (err)
+		walk->unsaved = err;
+}
+
+/* On its way back a table is the default one (lib/tune_rss.c), and still ours. */
+static void announce(struct walk *walk, struct sl_tune_entry *entry,
+		     const struct sl_tune_item *item)
+{
+	if (entry->key.setting != SL_TUNE_RSS ||
+	    sl_tune_text_set(&entry->before, item->now))
+		return;
+	entry->state = SL_TUNE_WRITING;
+	save(walk);
+}
+
 /* Written and read back; false: it stays in the journal. */
 static bool put_back(struct walk *walk, struct sl_tune_entry *entry,
 		     struct sl_tune_item *item)
 {
 	struct sl_tune_device *device = &walk->device;
-	int err = sl_tune_write(device, &entry->key, entry->old);
 	char *got = NULL;
+	int err;
 
+	announce(walk, entry, item);
+	err = sl_tune_write(device, &entry->key, entry->old);
 	if (err) {
 		sl_tune_item_end(item, SL_TUNE_LEFT, "%s",
 				 *device->said ? device->said : strerror(-err));
@@ -196,24 +222,31 @@ static bool undo_kept(struct walk *walk, struct sl_tune_entry *entry,
 
 /*
  * It cannot be read. Whether the entry is done with: the queues of an interface
- * that is down come again, those that somebody took away do not.
+ * that is down come again, those that somebody took away do not; and what is
+ * only hidden from us is there.
  */
 static bool end_unread(struct walk *walk, struct sl_tune_item *item, int err)
 {
+	const char *name = walk->device.name;
 	char flags[16];
-	bool up = !sl_sysfs_net_line(walk->device.name, "flags", flags,
-				     sizeof(flags)) ||
-		  strtoul(flags, NULL, 16) & IFF_UP;
 
 	if (err == -ENODEV)
 		sl_tune_item_end(item, SL_TUNE_GONE, GONE_TEXT);
-	else if (up)
-		sl_tune_item_end(item, SL_TUNE_GONE, "there is none now: %s",
-				 strerror(-err));
-	else
+	else if (!walk->device.sysfs ||
+		 !sl_sysfs_net_line(name, "flags", flags, sizeof(flags)))
+		sl_tune_item_end(item, SL_TUNE_LEFT,
+				 "/sys here is of another network namespace: "
+				 "undo it by `ip netns exec`");
+	else if (!(strtoul(flags, NULL, 16) & IFF_UP))
 		sl_tune_item_end(
 			item, SL_TUNE_LEFT,
 			"the interface is down: undo it when it is up");
+	else if (err == -ENOENT || err == -EOPNOTSUPP)
+		sl_tune_item_end(item, SL_TUNE_GONE, "there is none now: %s",
+				 strerror(-err));
+	else
+		sl_tune_item_end(item, SL_TUNE_LEFT, "read it: %s",
+				 strerror(-err));
 	return item->outcome == SL_TUNE_GONE;
 }
 
@@ -252,7 +285,8 @@ static int undo_entry(struct walk *walk, size_t *at)
 		sl_tune_list_pop(walk->list);
 	if (gone)
 		sl_tune_journal_remove(journal, &journal->entries[*at]);
-	return sl_tune_journal_save(journal, walk->error);
+	save(walk);
+	return 0;
 }
 
 static bool is_chosen(struct walk *walk, const struct sl_tune_which *which,
@@ -260,6 +294,8 @@ static bool is_chosen(struct walk *walk, const struct sl_tune_which *which,
 {
 	if ((which->owner && strcmp(which->owner, entry->owner) != 0) ||
 	    (which->idle && sl_tune_owner_runs(entry->owner)) ||
+	    (which->dead && (strcmp(entry->owner, SL_TUNE_OWNER_SELF) == 0 ||
+			     sl_tune_owner_runs(entry->owner))) ||
 	    (which->unconfirmed && !entry->unconfirmed))
 		return false;
 	if (!which->device)
@@ -281,7 +317,7 @@ int sl_tune_undo(struct sl_tune_journal *journal,
 		if (is_chosen(&walk, which, &journal->entries[at]))
 			err = undo_entry(&walk, &at);
 	device_end(&walk);
-	return err;
+	return err ? err : walk.unsaved;
 }
 
 static int tell(struct walk *walk, const struct sl_tune_entry *entry)

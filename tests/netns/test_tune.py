@@ -6,6 +6,7 @@ also after a crash at any step, a link flap, a rename, and with the card gone. R
     [peer] peer0 ---- box0 [box]
 """
 import fcntl
+import glob
 import json
 import os
 import signal
@@ -78,12 +79,16 @@ def plans(tap):
                   ("0", "2", "change"), "deferral")
             check(rows[flush]["wanted"], "200000", "its time")
             check("poll sleep" in rows[defer]["why"], True, "why: %r" % rows[defer])
-            check(("irq-suspend-timeout", "interface") in rows, False, "suspension, for sleep")
             box.unchanged(box.settled)
         with tap.case("the configuration decides: workers, poll, defer, timeout"):
             rows = box.rows("plan", "-c", box.file("t.conf", CONFIG % "busy"), "box0")
             check(rows["channels", "interface"]["wanted"], "rx 3 tx 3", "queues for 3 workers")
-            check(("irq-suspend-timeout", "interface") in rows, True, "suspension, for busy")
+            check([key for key in rows if key[0] == "irq-suspend-timeout"], [],
+                  "suspension, which recvfrom() knows not")
+        with tap.case("suspension, asked for"):
+            rows = box.rows("plan", "--set", "irq-suspend-timeout=20000000", "box0")
+            check([row["wanted"] for key, row in rows.items() if key[0] == "irq-suspend-timeout"],
+                  ["20000000"], "wanted")
         with tap.case("without an interface or a file: usage, not all interfaces"):
             check("name an interface" in box.tune("plan", code=2).stderr, True, "what it says")
         for args, code, said in ((("plan", "none0"), 1, "no such interface"),
@@ -159,6 +164,16 @@ def refusals(tap):
             done = box.tune("apply", *EVERY, "box0", code=3)
             os.removedirs(box.journal() + ".new/in-the-way")
             check("write the journal" in done.stderr, True, done.stderr)
+            box.unchanged(box.settled)
+        with tap.case("no journal can be written at undo: all is undone, and it says so"):
+            box.tune("apply", *EVERY, "box0")
+            set_there = len(box.rows("status"))
+            os.makedirs(box.journal() + ".new/in-the-way")
+            rows = box.tune("undo", code=3)
+            os.removedirs(box.journal() + ".new/in-the-way")
+            check("write the journal" in rows.stderr, True, rows.stderr)
+            check(rows.stdout.count("  undone "), set_there, rows.stdout)
+            box.tune("undo")
             box.unchanged(box.settled)
         with tap.case("a file that is no journal is not touched, and stops all"):
             os.makedirs(DIRECTORY, exist_ok=True)
@@ -295,6 +310,19 @@ def links(tap):
             check(os.path.exists(box.journal()), False, "a journal")
 
 
+def hidden(tap):
+    with Box() as box:
+        with tap.case("a /sys of another network namespace hides it: it stays in the journal"):
+            box.tune("apply", *EVERY, "box0")
+            hide = ["nsenter", "--net=/run/netns/" + box.name("box"), built("sluice"), "tune"]
+            done = box.run(hide + ["undo"], check=False)
+            check(done.returncode, 3, "exit status: " + done.stdout + done.stderr)
+            check("ip netns exec" in done.stdout, True, done.stdout)
+            check(box.sysfs("gro_flush_timeout"), "70000", "what is set")
+            box.tune("undo")
+            box.unchanged(box.settled)
+
+
 def stale(tap):
     with Box() as box:
         box.tune("apply", *EVERY, "box0")
@@ -346,6 +374,9 @@ def confirms(tap):
             box.tune("apply", "--confirm", "3", *EVERY, "box0")
             check("waits for" in box.tune("apply", "box0", code=3).stderr, True, "an apply before")
             pid = guard(box)
+            opened = {os.readlink(path) for path in glob.glob("/proc/%d/fd/*" % pid)}
+            check({name for name in opened if name[:5] not in ("/dev/", "pipe:", "socke")}, set(),
+                  "what it keeps open, such as the lock")
             box.tune("confirm")
             check(bool(wait_for(lambda: not os.path.exists("/proc/%d" % pid), 4)), True, "its end")
             time.sleep(3)
@@ -383,7 +414,8 @@ def main():
     tap = Tap()
     if not os.path.exists("/run/sluice"):
         os.makedirs("/run/sluice", mode=0o700)
-    for test in (plans, applies, refusals, conflicts, locked, links, stale, confirms, crashes):
+    for test in (plans, applies, refusals, conflicts, locked, links, hidden, stale, confirms,
+                 crashes):
         try:
             test(tap)
         except (LabError, AssertionError, subprocess.SubprocessError) as why:

@@ -5,6 +5,7 @@ interrupts. Whatever it sets, undo leaves all of it as it was. Root.
 
     eth0 ---- hub ---- eth1 (tuned)
 """
+import glob
 import json
 import os
 import re
@@ -179,6 +180,38 @@ def crashes(card):
     card.carries()
 
 
+def between(card):
+    """Killed where another value stands there than before and after: the default table on
+    the way to another one, and a list of CPUs that the kernel writes in its own form."""
+    card.run(["ethtool", "-X", "eth1", "equal", "1"], check=False)
+    card.tune("apply", "--set", "rss=1", "eth1")
+    # What is set is the operator's now, so each step below is one of these two settings.
+    for path in glob.glob("/run/sluice/tune/*.json"):
+        os.unlink(path)
+    before = card.snapshot()
+    die_at = tuning.preload(card)
+    args = ["--set", "rss=%d" % os.cpu_count(), "--set", "irq-affinity=0,1"]
+
+    def killed(number, *verb):
+        done = card.run([built("sluice"), "tune"] + list(verb), check=False, timeout=60,
+                        env=die_at(number))
+        check(done.returncode in (0, -signal.SIGKILL), True, done.stderr)
+        return done.returncode != 0
+
+    number = 1
+    while killed(number, "apply", *args, "eth1"):
+        card.tune("undo")
+        card.unchanged(before)
+        number += 1
+    number = 1
+    while killed(number, "undo"):
+        card.tune("undo")
+        card.unchanged(before)
+        card.tune("apply", *args, "eth1")
+        number += 1
+    card.tap.diag("%d steps to undo" % (number - 1))
+
+
 def main():
     tap = Tap()
     with Card(tap) as card:
@@ -187,7 +220,8 @@ def main():
                            ("a link flap in between", flap),
                            ("undo while the link is down", down),
                            ("out of range", refused),
-                           ("killed in the middle", crashes)):
+                           ("killed in the middle", crashes),
+                           ("killed between two values", between)):
             with tap.case(name):
                 test(card)
             card.run([built("sluice"), "tune", "undo"], check=False)
