@@ -207,6 +207,8 @@ static int forwarder_resume(struct sl_agent *agent, struct sl_fwd *next)
 		return err;
 	}
 	agent->fwd = *next;
+	/* To be given back even if this is the end. */
+	agent->fwd.busy.held = last.busy.held;
 	err = sl_supervise_hold(agent, &record_fd);
 	if (!err) {
 		err = sl_supervise_adopt(agent, record_fd);

@@ -52,6 +52,11 @@ static void napis_read(struct sl_fwd *fwd, uint32_t iface)
 
 		if (port->iface != iface)
 			continue;
+		/* A question that fails now and then takes nothing away. */
+		if (!told && port->napi.told) {
+			fwd->ifaces[iface].split |= !prefers(port);
+			continue;
+		}
 		port->napi.told = told;
 		port->napi.rx = port->napi.tx = 0;
 		for (size_t i = 0; told && i < nic.queues.n; i++) {
@@ -147,6 +152,7 @@ static void port_try(struct sl_fwd *fwd, struct sl_fwd_port *port)
 {
 	int err = options_set(fwd, port, true);
 
+	port->napi.prefers = prefers(port);
 	if (err) {
 		refuse(fwd, port,
 		       err == -EPERM ?
@@ -161,15 +167,20 @@ static void port_try(struct sl_fwd *fwd, struct sl_fwd_port *port)
 }
 
 /*
- * Whether it is time for a trial: there was none; or the queue's NAPI is another one than then;
- * or the socket had none, and has one now. Not while the link is down, which takes the NAPI of
- * some drivers away.
+ * Whether it is time for a trial: there was none; or the queue's NAPI is another one than then, or
+ * that of its transmission has become another one, or the same (the id of reception may stay over
+ * `ethtool -L`: netif_napi_add_config()); or the socket had none, and has one now. Not while the
+ * link is down, which takes the NAPI of some drivers away, nor while none is named.
  */
 static bool port_due(const struct sl_fwd_port *port)
 {
 	if (!port->link || port->busy == SL_BUSY_TRIAL)
 		return false;
-	return port->busy == SL_BUSY_OFF || port->napi.rx != port->napi.tried ||
+	if (port->napi.rx && (port->napi.rx != port->napi.tried ||
+			      (port->busy == SL_BUSY_SEEN &&
+			       port->napi.prefers != prefers(port))))
+		return true;
+	return port->busy == SL_BUSY_OFF ||
 	       (port->busy == SL_BUSY_REFUSED && !port->napi.id &&
 		sl_xsk_napi_id(&port->xsk));
 }
@@ -213,6 +224,7 @@ static void trials_begin(struct sl_fwd *fwd, pid_t plane)
 		any = any || fwd->end_port[e]->busy == SL_BUSY_TRIAL;
 	if (!any || fwd->busy.witness)
 		return;
+	fwd->busy.looks = 0;
 	err = sl_witness_open(plane, &fwd->busy.witness);
 	if (!err)
 		return;
@@ -244,6 +256,9 @@ void sl_fwd_busy_look(struct sl_fwd *fwd)
 	bool last = ++fwd->busy.looks >= LOOKS_MAX, open = false;
 	char reason[96];
 
+	/* Closed since this look was due. */
+	if (!fwd->busy.witness)
+		return;
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		struct sl_fwd_port *port = fwd->end_port[e];
 		uint64_t polls;

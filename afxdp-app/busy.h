@@ -51,8 +51,8 @@ struct sl_fwd_busy {
 	uint32_t looks;		    /* at this trial */
 	bool left; /* a socket has a NAPI that its queue has not any more */
 	bool held; /* deferral was asked for: there may be something to give back */
-	bool released; /* what an earlier configuration deferred */
-	bool told_refused, told_deferral;
+	bool released; /* what was deferred before: by who was killed, or another configuration */
+	bool told_refused, told_deferral, told_locked;
 };
 
 /*

@@ -38,12 +38,32 @@ struct values {
 	uint64_t defer, timeout_ns; /* both 0: none */
 };
 
-/* `sleep` defers only if it is told to: latency goes first there. */
-static struct values values(const struct sl_forwarder *config, bool split)
+/*
+ * In copy mode sendto() fills the device's own ring, and its room comes back by the NAPI that
+ * would be deferred: a burst longer than the ring was dropped as tx_full (e1000e, 256 entries,
+ * `busy`: 1,026 of 6,224, without deferral 0). In zero-copy mode the driver takes from our ring, and packets wait there.
+ */
+static bool costs(const struct sl_fwd *fwd, uint32_t iface)
 {
-	struct values v = { config->poll_defer, config->poll_timeout_ns };
+	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
+		if (fwd->end_port[e]->iface == iface &&
+		    !fwd->end_port[e]->xsk.zerocopy)
+			return fwd->ifaces[iface].tx_ring;
+	return false;
+}
 
-	if (config->poll == SL_POLL_SLEEP && !v.defer && !v.timeout_ns)
+/*
+ * Unless it is told to, `sleep` does not defer, as latency goes first there, and no mode does where
+ * it costs packets.
+ */
+static struct values values(const struct sl_fwd *fwd, uint32_t iface)
+{
+	const struct sl_forwarder *config = fwd->config;
+	struct values v = { config->poll_defer, config->poll_timeout_ns };
+	bool split = fwd->ifaces[iface].split;
+
+	if (!v.defer && !v.timeout_ns &&
+	    (config->poll == SL_POLL_SLEEP || costs(fwd, iface)))
 		return v;
 	if (!v.defer)
 		v.defer = split && config->poll == SL_POLL_BUSY ? DEFER_SPLIT :
@@ -69,6 +89,13 @@ static void refused_say(struct sl_fwd *fwd, const char *name, int err,
 		sl_fwd_say_error(name, "defer interrupts", err, NULL);
 }
 
+static void locked_say(struct sl_fwd *fwd, const struct sl_error *error)
+{
+	if (!fwd->busy.told_locked)
+		sl_fwd_say_of("deferral", "%s; it is tried again", error->text);
+	fwd->busy.told_locked = true;
+}
+
 /* One setting at one place. 1: it holds `value`; 0: another; or -errno. */
 static int hold(struct sl_fwd *fwd, const char *name,
 		const struct sl_tune_key *key, uint64_t value)
@@ -84,6 +111,10 @@ static int hold(struct sl_fwd *fwd, const char *name,
 		return 1;
 	if (err == -EOPNOTSUPP && key->unit != SL_TUNE_INTERFACE)
 		return err;
+	if (err == -EAGAIN) {
+		locked_say(fwd, &error);
+		return err;
+	}
 	refused_say(fwd, name, err, now, &error);
 	return err == -EBUSY ? now == value : err;
 }
@@ -123,32 +154,77 @@ static int iface_hold(struct sl_fwd *fwd, uint32_t i, const struct values *v)
 	return all;
 }
 
+static bool all_defer(const struct sl_fwd *fwd)
+{
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
+		if (!values(fwd, i).defer)
+			return false;
+	return true;
+}
+
+/* What others have left. 0, or -EAGAIN. */
+static int left_release(struct sl_fwd *fwd)
+{
+	struct sl_error error = { 0 };
+	char who[OWNER_BYTES];
+	int err;
+
+	owner(who);
+	/* Before anything of ours a PID may have been another's, as in a container. */
+	err = sl_tune_release_dead(fwd->restarted ? NULL : who, &error);
+	if (err == -EAGAIN) {
+		locked_say(fwd, &error);
+		return err;
+	}
+	if (err)
+		sl_fwd_say_of("deferral", "give back what is left: %s",
+			      error.text);
+	if (fwd->restarted && !all_defer(fwd))
+		sl_fwd_deferral_release(fwd);
+	fwd->busy.released = true;
+	return 0;
+}
+
+/* False: the lock is another's, for this and for all others. */
+static bool iface_defer(struct sl_fwd *fwd, uint32_t i)
+{
+	struct sl_fwd_iface *iface = &fwd->ifaces[i];
+	const struct values v = values(fwd, i);
+	int held;
+
+	if (iface->gone || !iface->up) {
+		iface->deferred = iface->asked = false;
+		return true;
+	}
+	if (iface->asked)
+		return true;
+	iface->asked = true;
+	if (!v.defer) {
+		if (fwd->config->poll != SL_POLL_SLEEP && !fwd->restarted)
+			sl_fwd_say(
+				"%s: interrupts not deferred: in copy mode that takes room to "
+				"send; 'defer' or 'timeout' does it all the same",
+				iface->name);
+		return true;
+	}
+	fwd->busy.held = true;
+	held = iface_hold(fwd, i, &v);
+	iface->asked = held != -EAGAIN;
+	iface->deferred = held > 0;
+	if (iface->deferred && !fwd->restarted)
+		sl_fwd_say("%s: interrupts deferred: %" PRIu64
+			   " empty polls, %" PRIu64 " us",
+			   iface->name, v.defer, v.timeout_ns / 1000);
+	return iface->asked;
+}
+
 void sl_fwd_deferral_hold(struct sl_fwd *fwd)
 {
-	if (!values(fwd->config, false).defer) {
-		/* What a reload does away with. */
-		if (fwd->restarted && !fwd->busy.released)
-			sl_fwd_deferral_release(fwd);
-		fwd->busy.released = true;
+	if (!fwd->busy.released && left_release(fwd))
 		return;
-	}
-	for (uint32_t i = 0; i < fwd->n_ifaces; i++) {
-		struct sl_fwd_iface *iface = &fwd->ifaces[i];
-		const struct values v = values(fwd->config, iface->split);
-
-		if (iface->gone || !iface->up) {
-			iface->deferred = iface->asked = false;
-			continue;
-		}
-		if (iface->asked)
-			continue;
-		iface->asked = fwd->busy.held = true;
-		iface->deferred = iface_hold(fwd, i, &v) > 0;
-		if (iface->deferred && !fwd->restarted)
-			sl_fwd_say("%s: interrupts deferred: %" PRIu64
-				   " empty polls, %" PRIu64 " us",
-				   iface->name, v.defer, v.timeout_ns / 1000);
-	}
+	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
+		if (!iface_defer(fwd, i))
+			return;
 }
 
 void sl_fwd_deferral_release(struct sl_fwd *fwd)
@@ -158,8 +234,9 @@ void sl_fwd_deferral_release(struct sl_fwd *fwd)
 	int err;
 
 	owner(who);
-	fwd->busy.held = false;
 	err = sl_tune_release(who, &error);
+	/* Else once more at the end. */
+	fwd->busy.held = err;
 	if (err)
 		sl_fwd_say_of("deferral", "give back: %s", error.text);
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++)

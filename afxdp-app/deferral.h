@@ -11,9 +11,10 @@
 struct sl_fwd;
 
 /*
- * Sets what is not set yet, or what an interface that came up again has lost; gives back what the
- * configuration before a reload wanted and this one does not. sl_fwd_iface.deferred tells what
- * was read back. What fails is said once; packets pass without it.
+ * Sets what is not set yet, or what an interface that came up again has lost; gives back what a
+ * forwarder that was killed has left, and what the configuration before a reload wanted and this
+ * one does not. sl_fwd_iface.deferred tells what was read back. What fails is said once; packets
+ * pass without it. While another sluice tunes it is left for the next call.
  */
 void sl_fwd_deferral_hold(struct sl_fwd *fwd);
 

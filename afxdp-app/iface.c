@@ -72,6 +72,20 @@ static bool exact_read(const char *name)
 	return !err && sl_fwd_nic_exact(info.driver);
 }
 
+/* veth has none: what it sends is the other end's at once. */
+static bool tx_ring_read(const char *name)
+{
+	struct ethtool_ringparam ring = { .cmd = ETHTOOL_GRINGPARAM };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return false;
+	err = ethtool(fd, name, &ring);
+	close(fd);
+	return !err && ring.tx_pending;
+}
+
 /* The last one stands where it cannot be read. */
 static void mtu_read(int fd, const char *name, uint32_t *mtu)
 {
@@ -105,6 +119,7 @@ int sl_fwd_iface_init(struct sl_fwd_iface *iface, const char *name)
 	new.tx_queues = new.tx_queues_now;
 	new.mtu = new.mtu_now;
 	new.exact = exact_read(name);
+	new.tx_ring = tx_ring_read(name);
 	new.zc_segments = sl_fwd_segments_read(new.ifindex);
 	*iface = new;
 	return 0;

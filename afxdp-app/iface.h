@@ -25,7 +25,8 @@ struct sl_fwd_iface {
 	bool exact;			 /* sl_fwd_nic_exact() of its driver */
 	struct sl_fwd_coverage coverage; /* without a gap; as of the start */
 	uint32_t zc_segments;		 /* sl_fwd_segments_read() */
-	int promisc_fd;			 /* owned; -1: none */
+	bool tx_ring;	/* the device has one, whose room comes back by NAPI */
+	int promisc_fd; /* owned; -1: none */
 	/* As of the last sl_fwd_iface_check(). */
 	bool up; /* administratively up and with a carrier */
 	bool gone; /* was deleted, or moved to another network namespace; for good */

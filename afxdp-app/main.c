@@ -5,12 +5,20 @@
  * (packets, and what is done to them), worker.h (the data path), forwarder.h (what belongs
  * together), watch.h (what changes meanwhile), handover.h (how another one goes on).
  */
+#include <malloc.h>
+
 #include "agent.h"
 #include "ctl.h"
 #include "lib/log.h"
 #include "options.h"
 
 enum { EXIT_DONE, EXIT_INPUT, EXIT_USAGE };
+
+/*
+ * malloc's own, which it raises by itself with each large block that is freed: the names of a
+ * filter's rules are megabytes, and would stay in the heap of a process that runs for months.
+ */
+#define LARGE_BYTES (128 << 10)
 
 int main(int argc, char **argv)
 {
@@ -25,6 +33,7 @@ int main(int argc, char **argv)
 	}
 	if (options.ctl)
 		return sl_ctl_run(options.ctl);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	/* libbpf and libxdp do not print: what fails is said here, once. */
 	sl_log_init();
 	if (sl_agent_config(options.config, &config))

@@ -137,6 +137,7 @@ struct sl_fwd_port {
 		uint32_t id; /* of the socket at its trial */
 		uint32_t rx, tx; /* of its queue; 0: none is named */
 		uint32_t tried;	 /* `rx` as of the last trial */
+		bool prefers;	 /* polls to interrupts, the same */
 	} napi;
 	enum sl_busy busy;	      /* where its admission is */
 	bool deferred;		      /* interrupts, as the agent has set it */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "busy.h"
 #include "handover.h"
 #include "lib/fwdctl.h"
 #include "privileges.h"
@@ -255,6 +256,8 @@ static void go_on(struct sl_agent *agent, int record_fd)
 	if (!err)
 		err = sl_supervise_adopt(agent, record_fd);
 	sl_fwd_privileges_raise(false);
+	/* A trial was of the last one; the next look begins it anew. */
+	sl_fwd_busy_close(&agent->fwd);
 	sl_fwd_say_of("handover",
 		      err ? "the other one has ended, and going on failed" :
 			    "the other one has ended; going on");
