@@ -10,6 +10,7 @@
 #include "doctor_host.h"
 #include "doctor_nic.h"
 #include "finding.h"
+#include "netdev_uapi.h"
 #include "sysfs.h"
 
 static size_t count_named(const struct sl_nic *nic)
@@ -71,6 +72,55 @@ static void judge_busy_poll(const struct sl_nic *nic,
 	sl_finding_means(f, "`poll busy` does nothing here: the kernel accepts "
 			    "SO_PREFER_BUSY_POLL and goes on by interrupts");
 	sl_finding_remedy(f, "`poll adaptive` with deferral");
+}
+
+static uint32_t find_napi(const struct sl_nic *nic, uint32_t queue, bool tx)
+{
+	for (size_t i = 0; i < nic->queues.n; i++)
+		if (nic->queues.items[i].tx == tx &&
+		    nic->queues.items[i].id == queue)
+			return nic->queues.items[i].napi;
+	return 0;
+}
+
+/*
+ * Can a zero-copy socket that prefers busy polling send? xsk_no_wakeup(), net/xdp/xsk.c: only if
+ * what its sendto() polls, the NAPI of reception, is that of transmission. Not said where a
+ * driver names one of the two alone.
+ */
+static void judge_busy_send(const struct sl_nic *nic, struct sl_findings *f)
+{
+	size_t pairs = 0, split = 0;
+
+	if (!nic->up || !(nic->xdp.features & SL_NETDEV_XDP_ZEROCOPY))
+		return;
+	for (size_t i = 0; i < nic->queues.n; i++) {
+		const struct sl_nic_queue *queue = &nic->queues.items[i];
+		uint32_t tx = find_napi(nic, queue->id, true);
+
+		if (queue->tx || !queue->napi || !tx)
+			continue;
+		pairs++;
+		split += queue->napi != tx;
+	}
+	if (!pairs)
+		return;
+	if (!split) {
+		sl_finding_add(f, "busy-poll-send", SL_SEVERITY_OK,
+			       "RX and TX of a queue have one NAPI");
+		return;
+	}
+	sl_finding_add(f, "busy-poll-send", SL_SEVERITY_NOTE,
+		       "no: RX and TX have different NAPI on %zu of %zu queues",
+		       split, pairs);
+	sl_finding_means(f, "busy polling does not send: sendto() of a "
+			    "zero-copy socket with SO_PREFER_BUSY_POLL polls "
+			    "the NAPI of reception, and wakes no driver");
+	sl_finding_remedy(f, "leave that option off, as sluice-fwd does here%s",
+			  strcmp(nic->driver, "igb") == 0 ?
+				  ", or `ethtool -L` to more than half of the "
+				  "queues there can be, which pairs them" :
+				  "");
 }
 
 /* The settings that count: a NAPI's own, else the interface's by /sys. */
@@ -253,6 +303,7 @@ void sl_doctor_judge_polling(const struct sl_nic *nic,
 {
 	judge_napi(nic, findings);
 	judge_busy_poll(nic, host, findings);
+	judge_busy_send(nic, findings);
 	judge_deferral(nic, findings);
 	judge_threaded(nic, findings);
 	judge_irqs(nic, host, findings);

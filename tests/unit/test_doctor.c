@@ -221,6 +221,8 @@ CHANGE(each_packet, nic->coalesce.rx_usecs = 0)
 CHANGE(adaptive, nic->coalesce.rx_usecs = 0; nic->coalesce.adaptive = true)
 CHANGE(unnamed, no_napi(w))
 CHANGE(unnamed_before, no_napi(w); h->netdev.set = false)
+CHANGE(split_napi, w->queues[2].napi = 600)
+CHANGE(split_igb, split_napi(w); strcpy(nic->driver, "igb"))
 CHANGE(sysfs_defer, old_kernel(w); nic->sysfs.polling.defer_hard_irqs = 9)
 CHANGE(half_defer, w->queues[0].polling.gro_flush_ns = 0)
 CHANGE(unlike, w->queues[1].polling.defer_hard_irqs = 5)
@@ -339,6 +341,8 @@ static const struct expected polling[] = {
 	{ unnamed, "napi", OK, "0 of 2", NULL },
 	{ unnamed, "busy-poll", NOTE, "names no NAPI", "adaptive" },
 	{ unnamed_before, "busy-poll", NOTE, "sluice-fwd tries", NULL },
+	{ split_napi, "busy-poll-send", NOTE, "on 1 of 2", "leave" },
+	{ split_igb, "busy-poll-send", NOTE, "on 1 of 2", "ethtool -L" },
 	{ sysfs_defer, "deferral", OK, "napi_defer_hard_irqs 9", NULL },
 	{ half_defer, "deferral", WARN, "timeout 0", "gro_flush_timeout" },
 	{ unlike, "deferral", OK, "others on other queues", NULL },

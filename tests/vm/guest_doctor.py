@@ -94,6 +94,23 @@ def settings(lab):
     check(found["vlan-offload"]["severity"], "warn" if vlan else "ok", "vlan-offload")
 
 
+def sends(lab, found, nic):
+    """igb pairs RX and TX with more than half of its 8 queues (igb_main.c); virtio_net never."""
+    napi = {(q["direction"], q["id"]): q["napi"] for q in nic["queues"]}
+    said = found.get("busy-poll-send")
+    zero_copy = found.get("zero-copy", {"known": False})
+    told = zero_copy["known"] and zero_copy["severity"] == "ok"
+    if not told or not (napi["rx", 0] and napi["tx", 0]):
+        check(said, None, "busy-poll-send without a NAPI to tell, or zero-copy")
+        return
+    driver = os.path.basename(os.path.realpath("/sys/class/net/eth1/device/driver"))
+    check((driver in ("virtio_net", "igb"), said["severity"]), (True, "note"), "busy-poll-send")
+    if driver == "igb":
+        lab.run(["ethtool", "-L", "eth1", "combined", "5"])
+        check(ask(lab)[1]["busy-poll-send"]["severity"], "ok", "busy-poll-send of paired queues")
+        lab.run(["ethtool", "-L", "eth1", "combined", "1"])
+
+
 def polling(lab, tap):
     """A queue's NAPI is named from 6.8 on, by the drivers that do; else that is said."""
     _, found, nic = ask(lab)
@@ -102,6 +119,7 @@ def polling(lab, tap):
     check(found["napi"]["known"], release() >= (6, 8), "napi can be asked")
     if found["napi"]["known"]:
         check(found["busy-poll"]["severity"], "ok" if named else "note", "busy-poll")
+    sends(lab, found, nic)
     lab.run(["sh", "-c", "echo 3 > /sys/class/net/eth1/napi_defer_hard_irqs && "
              "echo 70000 > /sys/class/net/eth1/gro_flush_timeout"])
     _, found, _ = ask(lab)
