@@ -108,17 +108,19 @@ static int tell(const struct request *request, const struct sl_trace *trace)
 		if (!run)
 			return cli_fail(-ENOMEM, "trace: out of memory");
 	}
+	/* A file that cannot be written does not cost the observation. */
 	if (request->html)
 		status = write_page(request->html, trace);
-	if (status == CLI_OK && request->save) {
+	if (request->save) {
 		err = sl_trace_save(request->save, run, &error);
-		status = err ? fail(err, &error) : CLI_OK;
+		status = err ? fail(err, &error) : status;
 	}
-	if (status == CLI_OK && request->json)
-		return cli_print_json(run);
+	if (request->json) {
+		err = cli_print_json(run);
+		return err == CLI_OK ? status : err;
+	}
 	json_decref(run);
-	if (status == CLI_OK)
-		cli_trace_print(trace);
+	cli_trace_print(trace);
 	return status;
 }
 

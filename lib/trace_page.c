@@ -87,11 +87,13 @@ static void page_head(const struct sl_trace *t, FILE *out)
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC",
 		 gmtime_r(&began, &utc));
 	uname(&kernel);
-	fprintf(out,
-		"</h1>\n<p>%.1f s, %llu packets by %s. Seen by %s. "
-		"<span class=\"soft\">sluice trace%s, Linux %s, %s</span></p>\n",
+	fprintf(out, "</h1>\n<p>%.1f s, %llu packets by ",
 		(double)t->sum.time_ns / 1e9,
-		(unsigned long long)t->sum.packets, t->packets_from,
+		(unsigned long long)t->sum.packets);
+	sl_svg_text(out, t->packets_from); /* an interface's name is in it */
+	fprintf(out,
+		". Seen by %s. "
+		"<span class=\"soft\">sluice trace%s, Linux %s, %s</span></p>\n",
 		t->tracer ? "BPF" : "/proc alone, without polls and times",
 		t->deep ? " --deep" : "", kernel.release, when);
 	if (!t->tracer) {

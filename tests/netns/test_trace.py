@@ -122,8 +122,8 @@ def counts(box):
         check(sum(n for _, n in histograms[name]["slots"]), histograms[name]["count"], name)
     check(0 < histograms["net_rx"]["count"] <= 1.05 * polls, True, "runs that were timed")
     check(sum(c["softirqs"]["NET_RX"] for c in run["cpus"]) >= 0.9 * polls, True, "runs")
-    # The generator's system calls are one a packet, and there are others.
-    check(medians(run)["system_calls"] >= 0.95, True, "system calls: %r" % medians(run))
+    # One wakes the kernel for a packet; for several where the generator was behind its rate.
+    check(medians(run)["system_calls"] >= 0.1, True, "system calls: %r" % medians(run))
     check(medians(run)["context_switches"] > 0, True, "context switches")
     check([len([i for i in run["intervals"] if i["traced"] is on]) for on in (True, False)],
           [10, 10], "intervals with and without the programs")
@@ -280,6 +280,14 @@ def wrong(box, tap):
         with tap.case("refused: " + " ".join(os.path.basename(arg) for arg in args)):
             done = box.sluice("trace", *args, ns="box", check=False, timeout=20)
             check((done.returncode, words in done.stderr), (status, True), done.stderr)
+    with tap.case("a page that cannot be written does not cost the observation"):
+        path = os.path.join(box.dir, "kept.json")
+        done = box.sluice("trace", "box0", "--duration", "1", "--html", "/nowhere/x", "--save",
+                          path, "--json", ns="box", check=False)
+        with open(path, encoding="utf-8") as file:
+            saved = json.load(file)["runs"]
+        check((done.returncode, len(saved), json.loads(done.stdout)["deep"]), (3, 1, False),
+              done.stderr)
     with open(foreign, encoding="utf-8") as file:
         tap.equal(file.read(), '{"some": "thing"}', "somebody else's file is as it was")
 

@@ -367,7 +367,8 @@ static void pages(void **state)
 	struct sl_trace_interface i = { .name = "<b>&\"x",
 					.ifindex = 9,
 					.totals_fd = -1 };
-	struct sl_trace t = { .scope = { &i, 1, 77 } };
+	struct sl_trace t = { .scope = { &i, 1, 77 },
+			      .packets_from = "rx_packets of <b>&\"x" };
 	struct sl_trace_sample before, after;
 	char *text = NULL;
 	size_t bytes = 0;
