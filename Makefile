@@ -218,10 +218,10 @@ check-vm:
 	+$(MAKE) driver
 	tests/run matrix
 
-# HEADERS=/lib/modules/VERSION/build: for that kernel, not the guest lab's.
 driver:
 	$(PACKAGES) build vm driver
-	SLUICE_BUILD=$(BUILD) HEADERS=$(HEADERS) driver-patches/build.sh e1000e/6.12 $(BUILD)/driver
+	SLUICE_BUILD=$(BUILD) driver-patches/build.sh e1000e/6.12 $(BUILD)/driver
+	SLUICE_BUILD=$(BUILD) driver-patches/build.sh e1000e/7.x $(BUILD)/driver-7.x
 
 soak:
 	$(PACKAGES) build demo test

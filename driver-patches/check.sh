@@ -3,7 +3,7 @@
 #
 # usage: check.sh [DRIVER/KERNEL...]
 #
-# Proves the series named, or all: see build.sh. TAP; needs no root.
+# Proves the series named, or all: see build.sh and dkms-check.sh. TAP; root.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 out=${SLUICE_BUILD:-$here/../build}/driver
@@ -13,5 +13,6 @@ status=0
 for series; do
 	echo "# $series"
 	"$here/build.sh" --check "$series" "$out" || status=1
+	"$here/dkms-check.sh" "$series" "$out" || status=1
 done
 exit $status

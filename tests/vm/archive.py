@@ -25,7 +25,7 @@ from collections import namedtuple
 
 # release: the kernel's own name for itself, as below lib/modules.
 Kernel = namedtuple("Kernel", "release folder image")
-# folder: usr/src in it has the headers' folders, and linux-source-<base>.tar.xz.
+# folder: a Debian whose /usr/src has the headers, and linux-source-<base>.tar.xz.
 Development = namedtuple("Development", "release folder base")
 # prefix: what stands before its arguments, environment: what it needs besides the user's.
 Qemu = namedtuple("Qemu", "prefix environment version")
@@ -37,6 +37,8 @@ KERNELS = {
     "6.12-rt": ("bookworm", r"6\.12\.[\d.]+\+deb12[\d.]*-rt-amd64"),
     "newest": ("trixie", r"\d+\.\d+\.[\d.]+\+deb13[\d.]*-amd64"),
 }
+# What builds a module there, and checks and installs it.
+DEVELOPMENT = ("make", "sparse", "dkms", "patch", "xz-utils", "kmod")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring"
 LISTS_SECONDS = 86400  # a kernel a day old will do
 # A mirror may list what it has not got yet: the next older one then.
@@ -206,21 +208,26 @@ class Archive:
         return Kernel(release, folder, images[0])
 
     def _development(self, name):
+        release = KERNELS[name][0]
         kernel, _ = self._kernel(name)
         base = re.match(r"\d+\.\d+", kernel).group(0)
-        abi = re.sub(r"-(rt-)?amd64$", "", kernel)
-        shown = self._apt(KERNELS[name][0], "apt-cache", "show", "--no-all-versions",
+        shown = self._apt(release, "apt-cache", "show", "--no-all-versions",
                           "linux-headers-" + kernel)
         version = re.search(r"^Version: (\S+)", shown, re.M).group(1)
-        common = "linux-headers-%s-common" % abi + ("-rt" if "-rt-" in kernel else "")
-        names = ["linux-headers-" + kernel, common, "linux-kbuild-" + abi, "linux-source-" + base]
+        packages = DEVELOPMENT + ("linux-headers-" + kernel,
+                                  "linux-source-%s=%s" % (base, version))
 
         def make(folder):
-            self._unpack(KERNELS[name][0], ["%s=%s" % (n, version) for n in names], folder)
-        return Development(kernel, self._made("development-" + kernel, make), base)
+            # In a mount namespace of its own: should it be killed, the machine's /dev/shm, which
+            # it mounts there, is not below `folder` when that is removed.
+            _run(["unshare", "--mount", "mmdebstrap", "--variant=minbase",
+                  "--aptopt=APT::Install-Recommends \"false\"",
+                  "--include=" + ",".join(packages), release, folder,
+                  self._root(release) + "/sources.list"])
+        return Development(kernel, self._made("debian-" + kernel, make), base)
 
     def development(self, name):
-        """Headers, build tools and source of the kernel that kernel(name) is."""
+        """A Debian with compiler, headers and source of the kernel that kernel(name) is."""
         with self._lock():
             return self._development(name)
 
