@@ -35,7 +35,8 @@ def received(dev):
 
 def start(lab, path):
     """(process, its messages' file) of a forwarder whose sockets stand."""
-    log = open(lab.file("forwarder.log", ""), "r+", encoding="utf-8")
+    # To append: both sides share the place in the file, and one of them seeks.
+    log = open(lab.file("forwarder.log", ""), "a+", encoding="utf-8")
     proc = lab.popen([built("sluice-fwd"), "-c", path, "--json"], stderr=log)
 
     def said():
@@ -53,6 +54,7 @@ def forward(lab, mode, zero_copy):
     lab.sluice("apply", path)
     proc, log = start(lab, path)
     try:
+        up(lab, "eth1", "eth2")  # a driver may reset the NIC to bind a socket
         before, mac = received("eth3"), lab.link(None, "eth3")["address"]
         check(pktgen("eth0", mac, PACKETS, PACE_NS), PACKETS, "pktgen's own count")
         want = PACKETS - PACKETS // len(PORTS)
@@ -69,6 +71,21 @@ def forward(lab, mode, zero_copy):
     check({p["mode"] for p in ports.values()}, {GRANTED[zero_copy]}, "the mode that was granted")
     check((ports["eth1"]["rx"]["packets"], ports["eth2"]["tx"]["packets"]), (want, want),
           "received, sent")
+    ledger(stats, mode, want)
+
+
+def ledger(stats, mode, want):
+    """From the NIC to the NIC; generic XDP sees what the stack made of it, and e1000e counts when
+    it reads its registers: what was not seen is not known."""
+    driver = os.path.basename(os.readlink("/sys/class/net/eth1/device/driver"))
+    known = mode == "native" and driver != "e1000e"
+    sides = {side["name"]: side for side in stats["ledger"]["interfaces"]}
+    check(stats["ledger"]["unexplained"], 0, "packets unexplained")
+    check((sides["eth1"]["seen"], sides["eth1"]["forwarded"]), (PACKETS, want),
+          "what the filter saw, and forwarded")
+    check(sides["eth1"]["unseen"], 0 if known else None, "and did not see")
+    if known:
+        check(sides["eth1"]["nic"]["rx_packets"], PACKETS, "what the NIC received")
 
 
 def main():

@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""In a guest with two NICs on one hub: Linux's own tests of XDP, AF_XDP and of
+NIC drivers, as tests/vm/judges.py built them from the guest's kernel's source.
+
+    guest_judges.py [--module KO] FOLDER JUDGE...
+
+    --module KO     the NICs by this e1000e in place of the kernel's own
+    JUDGE           skb, drv or zc (xskxceiver in that mode), or a test in Python:
+                    xdp, queues, napi_id, ping
+
+    eth0 ---- hub ---- eth1         (Python: eth1 in a namespace, the remote end)
+
+Each case of a judge is a test here. What a judge skips is skipped, with its
+reason. A case that fails everywhere (KNOWN: stock drivers, too) is skipped with
+that reason; if it passes all the same, that is said. Root.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+from lab import Lab
+from pktgen import up
+from tap import Tap, check
+
+SELFTESTS = "tools/testing/selftests"
+MODES = ("skb", "drv", "zc")
+CASE = re.compile(r"(not )?ok (\d+) (.*?)(?: # (SKIP|XFAIL)\b *(.*))?")
+SECONDS = {"skb": 900, "drv": 900, "zc": 900, "xdp": 3000, "ping": 1800}
+HUGEPAGES = 128
+REMOTE = "remote"
+# Judge, what its case is named like -> why it fails whatever the driver.
+KNOWN = {}
+
+
+def known(judge, name):
+    return next((why for (of, like), why in KNOWN.items()
+                 if of == judge and re.search(like, name)), None)
+
+
+def take(tap, judge, line):
+    """Passes one line of a judge on; 1 if it was a case."""
+    case = CASE.fullmatch(line)
+    if not case:
+        tap.diag(line[2:] if line.startswith("# ") else line)
+        return 0
+    failed, _, name, directive, reason = case.groups()
+    label, why = "%s: %s" % (judge, name), known(judge, name)
+    if directive:
+        tap.skip(label, reason or "the judge says no more")
+    elif failed and why:
+        tap.skip(label, "fails: " + why)
+    else:
+        tap.ok(not failed, label)
+        if why:
+            tap.diag("%s: passes, though it is known to fail: %s" % (label, why))
+    return 1
+
+
+def judged(tap, judge, argv, **options):
+    """Runs a judge; the number of its cases must be what it planned."""
+    seen, plan = 0, None
+    argv = ["timeout", "--kill-after=5", str(SECONDS.get(judge, 900))] + argv
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace",
+                          **options) as proc:
+        for line in proc.stdout:
+            line = line.rstrip()
+            planned = re.fullmatch(r"1\.\.(\d+)", line)
+            if planned:
+                plan = int(planned.group(1))
+            else:
+                seen += take(tap, judge, line)
+    tap.ok(plan == seen and seen > 0, judge + ": reaches its end",
+           "%s cases of %s, exit status %d" % (seen, plan, proc.returncode))
+
+
+def module(lab, path):
+    """The NICs again, driven by that module."""
+    lab.run(["rmmod", "e1000e"])
+    lab.run(["insmod", path])
+    with open("/proc/modules", encoding="ascii") as source:
+        check([line.split()[-1] for line in source if line.startswith("e1000e ")], ["(OE)"],
+              "the flags of the loaded module")
+
+
+def one_queue(lab):
+    """xskxceiver binds to queue 0, and takes what comes to any address."""
+    for dev in ("eth0", "eth1"):
+        lab.run(["ethtool", "-L", dev, "combined", "1"], check=False)  # e1000e has but one
+        lab.run(["ip", "link", "set", dev, "promisc", "on"])
+
+
+def xskxceiver(tap, lab, folder, mode):
+    bpf = os.path.join(folder, SELFTESTS, "bpf")
+    up(lab, "eth0", "eth1")
+    one_queue(lab)
+    judged(tap, mode, ["./xskxceiver", "-i", "eth0", "-i", "eth1", "-m", mode], cwd=bpf)
+
+
+def remote(lab):
+    """eth1 becomes the remote end, addresses on both."""
+    lab.run(["ip", "netns", "add", REMOTE])
+    lab.run(["ip", "link", "set", "eth1", "netns", REMOTE, "promisc", "off"])
+    lab.run(["ip", "link", "set", "eth0", "promisc", "off"])
+    for dev, last, ip in (("eth0", 1, ["ip"]), ("eth1", 2, ["ip", "-n", REMOTE])):
+        for address in ("192.0.2.%d/24" % last, "2001:db8::%d/64" % last):
+            extra = ["nodad"] if ":" in address else []
+            lab.run(ip + ["address", "add", address, "dev", dev] + extra)
+        lab.run(ip + ["link", "set", dev, "up"])
+    return dict(os.environ, NETIF="eth0", REMOTE_TYPE="netns", REMOTE_ARGS=REMOTE,
+                LOCAL_V4="192.0.2.1", REMOTE_V4="192.0.2.2",
+                LOCAL_V6="2001:db8::1", REMOTE_V6="2001:db8::2")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--module")
+    parser.add_argument("folder")
+    parser.add_argument("judges", nargs="+", metavar="JUDGE")
+    options = parser.parse_args()
+    tap = Tap()
+    with open("/proc/sys/vm/nr_hugepages", "w", encoding="ascii") as out:
+        out.write("%d\n" % HUGEPAGES)
+    with Lab() as lab:
+        if options.module:
+            with tap.case("the patched module replaces the kernel's"):
+                module(lab, options.module)
+        environment = None
+        for judge in options.judges:
+            if judge in MODES:
+                xskxceiver(tap, lab, options.folder, judge)
+                continue
+            environment = environment or remote(lab)
+            judged(tap, judge, ["/usr/bin/python3", judge + ".py"], env=environment,
+                   cwd=os.path.join(options.folder, SELFTESTS, "drivers/net"))
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
