@@ -37,8 +37,9 @@ FWD_SRC := $(wildcard afxdp-app/*.c)
 GEN_SRC := $(wildcard bench/gen/*.c)
 MIX_SRC := $(wildcard bench/classify/*.c)
 LIMIT_SRC := $(wildcard bench/limit/*.c)
+DRIVER_SRC := $(wildcard bench/driver/*.c)
 BPF_SRC := $(wildcard xdp/*.bpf.c bench/gen/*.bpf.c bench/classify/*.bpf.c \
-	bench/limit/*.bpf.c)
+	bench/limit/*.bpf.c bench/driver/*.bpf.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 
 BPF_OBJ := $(addprefix $(BUILD)/,$(notdir $(BPF_SRC:.c=.o)))
@@ -49,7 +50,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 PROGRAMS := $(if $(CLI_SRC),$(BUILD)/sluice) $(if $(FWD_SRC),$(BUILD)/sluice-fwd) \
 	$(if $(GEN_SRC),$(BUILD)/sluice-gen)
 BENCH := $(if $(MIX_SRC),$(BUILD)/classify-run) \
-	$(if $(LIMIT_SRC),$(BUILD)/limit-run)
+	$(if $(LIMIT_SRC),$(BUILD)/limit-run) $(if $(DRIVER_SRC),$(BUILD)/driver-run)
 
 .PHONY: all
 all: $(BPF_OBJ) $(EXT_OBJ) $(STAGE_OBJ) $(PROGRAMS) $(BENCH)
@@ -71,6 +72,10 @@ $(BUILD)/%.bpf.o: bench/gen/%.bpf.c $(wildcard bench/gen/*.h)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/%.bpf.o: bench/limit/%.bpf.c $(wildcard bench/limit/*.h xdp/*.h include/sluice/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.bpf.o: bench/driver/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
@@ -106,6 +111,9 @@ $(BUILD)/classify-run: $(call obj,$(MIX_SRC))
 
 $(BUILD)/limit-run: $(call obj,$(LIMIT_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lbpf
+
+$(BUILD)/driver-run: $(call obj,$(DRIVER_SRC))
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lxdp -lbpf
 
 # Unit tests: the library again, with ASan and UBSan, and cmocka.
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSLUICE_DEBUG

@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What e1000e's patches give and cost, in virtual time: `bench/run driver` (root).
+
+Each subject is a guest of tests/vm with one processor whose time is the
+instructions that it executes (--icount), so a busy host changes no figure.
+pktgen sends UDP of 60 bytes without a pause from eth0; bench/driver/guest.py
+has eth1 receive them in one way after the other.
+
+    pps         packets that came through, by the whole run's time: sender included
+    ns          that time less the sender's own (with no receiver), per packet
+    irq         interrupts of eth1 per packet
+
+DPDK polls without an end on the sender's processor, so its time has empty polls
+in it: its ns is an upper bound.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+from xml.sax.saxutils import escape
+
+from measure import BUILD, built, table, write
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VM = os.path.join(HERE, "..", "tests", "vm", "run")
+SECONDS = 1800  # of the host's, for one guest on a busy host
+SOCKETS = ("copy drop", "copy forward", "zero-copy drop", "zero-copy forward")
+NATIVE = ("stack drop", "generic drop", "native drop", "native tx", "native redirect") + SOCKETS
+# Subject -> (kernel, NICs, options of tests/vm/run, module built here, cases)
+SUBJECTS = {
+    "e1000e stock": ("6.12", "e1000e:2", (), None,
+                     ("stack drop", "generic drop", "generic tx", "generic redirect",
+                      "copy-generic drop", "copy-generic forward")),
+    "e1000e patched": ("6.12", "e1000e:2", (), "driver/e1000e.ko", NATIVE),
+    "igb": ("newest", "igb:2", (), None, NATIVE),
+    # A device that DPDK had is not given back: a guest for each.
+    "DPDK drop": ("6.12", "e1000e:2", ("--load", "uio_pci_generic"), None, ("dpdk drop",)),
+    "DPDK forward": ("6.12", "e1000e:2", ("--load", "uio_pci_generic"), None, ("dpdk forward",)),
+}
+COLOURS = {"e1000e stock": "#6b7280", "e1000e patched": "#0b6e4f", "igb": "#1f5fbf",
+           "DPDK drop": "#c2410c", "DPDK forward": "#c2410c"}
+# (what, a figure, at least this many times, another)
+TARGETS = (
+    ("native drop over stack drop", ("e1000e patched", "native drop"), 2.5,
+     ("e1000e patched", "stack drop")),
+    ("receive without XDP over stock's", ("e1000e patched", "stack drop"), 0.99,
+     ("e1000e stock", "stack drop")),
+    ("zero-copy drop over copy drop", ("e1000e patched", "zero-copy drop"), 1.5,
+     ("e1000e patched", "copy drop")),
+    ("zero-copy forward over copy forward", ("e1000e patched", "zero-copy forward"), 2,
+     ("e1000e patched", "copy forward")),
+    ("zero-copy forward over DPDK's", ("e1000e patched", "zero-copy forward"), 0.8,
+     ("DPDK forward", "dpdk forward")),
+)
+
+
+def guest(name):
+    """{case: what guest.py printed} of a subject, and why it has none, or None."""
+    kernel, nics, options, module, cases = SUBJECTS[name]
+    argv = ["nice", VM, "--icount", "--timeout", str(SECONDS), *options, kernel, nics,
+            os.path.join(HERE, "driver", "guest.py")]
+    argv += ["--module", built(module)] if module else []
+    done = subprocess.run(argv + ["sender alone", *cases], stdout=subprocess.PIPE, text=True,
+                          errors="replace", check=False)
+    rows = [json.loads(line[7:]) for line in done.stdout.splitlines()
+            if line.startswith("figure ")]
+    if not rows:
+        return {}, done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no output"
+    return {row["case"]: row for row in rows}, None
+
+
+def figures(rows):
+    """Adds pps, ns and irq to each row that was measured."""
+    alone = rows.get("sender alone")
+    for case, row in rows.items():
+        if "ns" not in row or row is alone:
+            continue
+        through = row["sent_back"] if case.endswith(("tx", "redirect", "forward")) else (
+            row["received"])
+        if not through:
+            row["refused"] = "no packet came through"
+            continue
+        row["through"] = through
+        row["pps"] = through * 1e9 / row["ns"]
+        row["ns_each"] = (row["ns"] - alone["ns"] * row["sent"] / alone["sent"]) / through
+        row["irq"] = row["interrupts"] / through
+
+
+def svg(found):
+    """Bars of pps, by case and subject: the text of the picture."""
+    bars = [(case, name, row["pps"]) for name, rows in found.items()
+            for case, row in rows.items() if "pps" in row]
+    bars.sort(key=lambda bar: (list(dict.fromkeys(b[0] for b in bars)).index(bar[0])))
+    most = max(bar[2] for bar in bars)
+    height, parts = 56 + 24 * len(bars), []
+    for number, (case, name, pps) in enumerate(bars):
+        y = 48 + 24 * number
+        parts.append('<text x="300" y="%d" text-anchor="end">%s</text>'
+                     '<rect x="308" y="%d" width="%.1f" height="16" fill="%s"/>'
+                     '<text x="%.1f" y="%d">%s</text>' % (
+                         y + 12, escape("%s, %s" % (case, name)), y, 420 * pps / most,
+                         COLOURS[name], 314 + 420 * pps / most, y + 12,
+                         "{:,.0f}".format(pps)))
+    return ('<svg xmlns="http://www.w3.org/2000/svg" width="820" height="%d" viewBox="0 0 820 %d">'
+            "<style>text{font:12px sans-serif;fill:#222}</style>"
+            '<rect width="100%%" height="100%%" fill="#fff"/>'
+            '<text x="12" y="24">Virtual packets per second, sender included (one emulated '
+            "processor)</text>%s</svg>\n" % (height, height, "\n".join(parts)))
+
+
+def judge(found):
+    """[(what, ratio or None, wanted)] of TARGETS."""
+    def pps(where):
+        return found.get(where[0], {}).get(where[1], {}).get("pps")
+    result = []
+    for what, over, wanted, under in TARGETS:
+        a, b = pps(over), pps(under)
+        result.append((what, a / b if a and b else None, wanted))
+    return result
+
+
+def report(found, absent):
+    for name, rows in found.items():
+        print("\n" + name)
+        table(["", "pps", "ns", "irq", "lost"],
+              [[case, "%.0f" % row["pps"], "%.0f" % row["ns_each"], "%.4f" % row["irq"],
+                row["sent"] - row["through"]] for case, row in rows.items() if "pps" in row])
+        for case, row in rows.items():
+            if "refused" in row:
+                print("%s: not measured: %s" % (case, row["refused"]))
+    for name, why in absent.items():
+        print("%s: not measured: %s" % (name, why))
+    print()
+    targets = judge(found)
+    for what, ratio, wanted in targets:
+        print("%s: %s, at least %g is wanted" % (
+            what, "not measured" if ratio is None else "%.2f%s" % (
+                ratio, "" if ratio >= wanted else " MISSED"), wanted))
+    write("driver", {"unit": "virtual pps, ns", "subjects": found, "not_measured": absent,
+                     "targets": targets})
+    path = os.path.join(BUILD, "bench", "driver.svg")
+    with open(path, "w", encoding="ascii") as out:
+        out.write(svg(found))
+    print("picture: " + path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="What a received packet costs, by driver.")
+    parser.add_argument("subject", nargs="*", help="of " + ", ".join(SUBJECTS))
+    options = parser.parse_args()
+    for name in options.subject:
+        if name not in SUBJECTS:
+            parser.error("%s: no such subject" % name)
+    found, absent = {}, {}
+    for name in options.subject or SUBJECTS:
+        rows, why = guest(name)
+        if why or "ns" not in rows.get("sender alone", {}):
+            absent[name] = why or "the sender alone was not measured"
+            continue
+        figures(rows)
+        found[name] = rows
+    if not any("pps" in row for rows in found.values() for row in rows.values()):
+        sys.exit("nothing was measured: %s" % absent)
+    report(found, absent)
+    return 0 if not absent else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
