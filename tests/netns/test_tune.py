@@ -11,11 +11,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
-from lab import Lab, LabError, built, wait_for
-from tap import Tap, check
-import tuning
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lab import Lab, LabError, built, wait_for  # noqa: E402
+from tap import Tap, check  # noqa: E402
+import tuning  # noqa: E402
 
 DIRECTORY = "/run/sluice/tune"
 CONFIG = """interface box0, box1 {}
