@@ -10,16 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/ethtool.h"
 #include "lib/sysfs.h"
 #include "segments.h"
-
-static int ethtool(int fd, const char *name, void *command)
-{
-	struct ifreq request = { .ifr_data = command };
-
-	memcpy(request.ifr_name, name, IF_NAMESIZE);
-	return ioctl(fd, SIOCETHTOOL, &request) ? -errno : 0;
-}
 
 static uint32_t queues_by_sysfs(const char *name, const char *prefix)
 {
@@ -35,7 +28,7 @@ static void queues_read(int fd, const char *name, uint32_t *rx, uint32_t *tx)
 	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
 
 	*rx = *tx = 0;
-	if (!ethtool(fd, name, &channels)) {
+	if (!sl_ethtool_by(fd, name, &channels)) {
 		*rx = channels.combined_count + channels.rx_count;
 		*tx = channels.combined_count + channels.tx_count;
 	}
@@ -54,7 +47,7 @@ static bool link_read(int fd, const char *name)
 	if (ioctl(fd, SIOCGIFFLAGS, &request) || !(request.ifr_flags & IFF_UP))
 		return false;
 	/* Not IFF_RUNNING: that follows the carrier up to a second late. */
-	if (!ethtool(fd, name, &link))
+	if (!sl_ethtool_by(fd, name, &link))
 		return link.data;
 	return true;
 }
@@ -62,28 +55,16 @@ static bool link_read(int fd, const char *name)
 static bool exact_read(const char *name)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err;
 
-	if (fd < 0)
-		return false;
-	err = ethtool(fd, name, &info);
-	close(fd);
-	return !err && sl_fwd_nic_exact(info.driver);
+	return !sl_ethtool(name, &info) && sl_fwd_nic_exact(info.driver);
 }
 
 /* veth has none: what it sends is the other end's at once. */
 static bool tx_ring_read(const char *name)
 {
 	struct ethtool_ringparam ring = { .cmd = ETHTOOL_GRINGPARAM };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err;
 
-	if (fd < 0)
-		return false;
-	err = ethtool(fd, name, &ring);
-	close(fd);
-	return !err && ring.tx_pending;
+	return !sl_ethtool(name, &ring) && ring.tx_pending;
 }
 
 /* The last one stands where it cannot be read. */
@@ -134,7 +115,7 @@ static int asked_ethtool(void *context, void *command)
 {
 	const struct asked *asked = context;
 
-	return ethtool(asked->fd, asked->name, command);
+	return sl_ethtool_by(asked->fd, asked->name, command);
 }
 
 int sl_fwd_iface_cover(struct sl_fwd_iface *iface)

@@ -10,18 +10,12 @@
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/ethtool_netlink.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "ethtool.h"
 #include "genl.h"
-
-/* More entries than any driver's table has (mlx5: 2,048). */
-#define RSS_MAX 16384
 
 static uint32_t number(const struct nlattr *attribute)
 {
@@ -142,66 +136,37 @@ static int ask(struct sl_genl *genl, uint8_t command, mnl_cb_t answer,
 	return sl_genl_ask(genl, answer, nic);
 }
 
-static int control(const struct sl_nic *nic, void *command)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_data = command };
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	memcpy(request.ifr_name, nic->name, IF_NAMESIZE);
-	if (ioctl(fd, SIOCETHTOOL, &request))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 static void read_driver(struct sl_nic *nic)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
 
 	/* IFF_RUNNING follows the carrier up to a second late. */
-	if (nic->up && !control(nic, &link))
+	if (nic->up && !sl_ethtool(nic->name, &link))
 		nic->running = link.data;
 
-	if (control(nic, &info))
+	if (sl_ethtool(nic->name, &info))
 		return;
 	snprintf(nic->driver, sizeof(nic->driver), "%s", info.driver);
 	snprintf(nic->version, sizeof(nic->version), "%s", info.version);
 	snprintf(nic->bus, sizeof(nic->bus), "%s", info.bus_info);
 }
 
-/* With size 0 it tells its size, and with that the table. */
 static int read_rss(struct sl_nic *nic)
 {
-	struct ethtool_rxfh_indir size = { .cmd = ETHTOOL_GRXFHINDIR };
 	struct ethtool_rxfh_indir *indirection;
-	int err = control(nic, &size);
+	int err = sl_ethtool_rss(nic->name, &indirection);
 
 	if (err)
 		return err;
-	if (!size.size || size.size > RSS_MAX)
-		return -EOPNOTSUPP;
-	indirection =
-		calloc(1, sizeof(*indirection) + size.size * sizeof(uint32_t));
-	nic->rss.table = calloc(size.size, sizeof(uint32_t));
-	if (!indirection || !nic->rss.table) {
-		err = -ENOMEM;
-		goto out;
+	nic->rss.table = calloc(indirection->size, sizeof(uint32_t));
+	if (nic->rss.table) {
+		nic->rss.n = indirection->size;
+		memcpy(nic->rss.table, indirection->ring_index,
+		       indirection->size * sizeof(uint32_t));
 	}
-	indirection->cmd = ETHTOOL_GRXFHINDIR;
-	indirection->size = size.size;
-	err = control(nic, indirection);
-	if (err)
-		goto out;
-	nic->rss.n = size.size;
-	memcpy(nic->rss.table, indirection->ring_index,
-	       size.size * sizeof(uint32_t));
-out:
 	free(indirection);
-	return err;
+	return nic->rss.table ? 0 : -ENOMEM;
 }
 
 void sl_nic_read_ethtool(struct sl_nic *nic)

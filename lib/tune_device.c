@@ -6,14 +6,12 @@
 #include <inttypes.h>
 #include <linux/ethtool.h>
 #include <linux/ethtool_netlink.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "ethtool.h"
 #include "netdev_uapi.h"
 #include "sysfs.h"
 
@@ -21,16 +19,11 @@
 static void read_identity(struct sl_tune_device *device)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-	struct ifreq request = { .ifr_data = (void *)&info };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	memcpy(request.ifr_name, device->name, IF_NAMESIZE);
-	if (fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request))
+	if (!sl_ethtool(device->name, &info))
 		snprintf(device->identity, sizeof(device->identity),
 			 "%.31s%s%.31s", info.driver, *info.bus_info ? " " : "",
 			 info.bus_info);
-	if (fd >= 0)
-		close(fd);
 }
 
 int sl_tune_device_open(const char *name, struct sl_tune_device *device)
