@@ -7,6 +7,8 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "lib/rtnl.h"
+
 static int attribute(const struct nlattr *attr, void *context)
 {
 	struct rtnl_link_stats64 stats = { 0 };
@@ -30,41 +32,20 @@ static int message(const struct nlmsghdr *header, void *context)
 			      context);
 }
 
-static int ask(struct mnl_socket *socket, int ifindex, struct sl_fwd_nic *nic)
+int sl_fwd_nic_read(int ifindex, struct sl_fwd_nic *nic)
 {
-	char buffer[8192] __attribute__((aligned(8))) = { 0 };
+	char buffer[64] __attribute__((aligned(8)));
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 	struct if_stats_msg *question;
-	ssize_t n;
+	struct sl_fwd_nic new = { 0 };
+	int err;
 
 	header->nlmsg_type = RTM_GETSTATS;
-	header->nlmsg_flags = NLM_F_REQUEST;
 	question = mnl_nlmsg_put_extra_header(header, sizeof(*question));
 	question->ifindex = (uint32_t)ifindex;
 	question->filter_mask =
 		IFLA_STATS_FILTER_BIT((unsigned int)IFLA_STATS_LINK_64);
-	if (mnl_socket_sendto(socket, header, header->nlmsg_len) < 0)
-		return -errno;
-	n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-	if (n < 0)
-		return -errno;
-	return mnl_cb_run(buffer, (size_t)n, 0, 0, message, nic) < 0 ? -errno :
-								       0;
-}
-
-int sl_fwd_nic_read(int ifindex, struct sl_fwd_nic *nic)
-{
-	struct mnl_socket *socket =
-		mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	struct sl_fwd_nic new = { 0 };
-	int err;
-
-	if (!socket)
-		return -errno;
-	err = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) ? -errno : 0;
-	if (!err)
-		err = ask(socket, ifindex, &new);
-	mnl_socket_close(socket);
+	err = sl_rtnl_ask(header, message, &new);
 	if (!err)
 		*nic = new;
 	return err;

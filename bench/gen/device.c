@@ -6,17 +6,13 @@
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-/* A link with many virtual functions answers with more than a page. */
-#define LINK_ANSWER_BYTES 32768
+#include "lib/ethtool.h"
+#include "lib/rtnl.h"
 
 /* A link's attributes, as far as they are wanted here. */
 struct link {
@@ -71,64 +67,20 @@ static int read_link(const struct nlmsghdr *message, void *data)
 	return mnl_attr_parse(message, sizeof(*info), read_attribute, link);
 }
 
-/* `buffer`, of LINK_ANSWER_BYTES, takes the question and then the answer. */
-static int ask_link(struct mnl_socket *socket, unsigned int ifindex,
-		    char *buffer, struct link *link)
-{
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *info;
-	ssize_t length;
-
-	message->nlmsg_type = RTM_GETLINK;
-	message->nlmsg_flags = NLM_F_REQUEST;
-	message->nlmsg_seq = 1;
-	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
-	info->ifi_index = (int)ifindex;
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		return -errno;
-	length = mnl_socket_recvfrom(socket, buffer, LINK_ANSWER_BYTES);
-	if (length < 0)
-		return -errno;
-	if (mnl_cb_run(buffer, (size_t)length, 1, mnl_socket_get_portid(socket),
-		       read_link, link) < 0)
-		return -errno;
-	return 0;
-}
-
 static int get_link(unsigned int ifindex, struct link *link)
 {
-	struct mnl_socket *socket =
-		mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buffer[LINK_ANSWER_BYTES]
-		__attribute__((aligned(__alignof__(struct nlmsghdr))));
+	char buffer[64] __attribute__((aligned(__alignof__(struct nlmsghdr))));
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *info;
 	struct link found = { 0 };
 	int err;
 
-	if (!socket)
-		return -errno;
-	err = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ?
-		      -errno :
-		      ask_link(socket, ifindex, buffer, &found);
-	mnl_socket_close(socket);
+	message->nlmsg_type = RTM_GETLINK;
+	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
+	info->ifi_index = (int)ifindex;
+	err = sl_rtnl_ask(message, read_link, &found);
 	if (!err)
 		*link = found;
-	return err;
-}
-
-/* The ioctl of ethtool(8): as old as it is, all drivers have it. */
-static int ethtool(const char *name, void *command)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { 0 };
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	request.ifr_data = command;
-	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
-		err = -errno;
-	close(fd);
 	return err;
 }
 
@@ -136,7 +88,7 @@ static bool is_veth(const char *name)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 
-	return !ethtool(name, &info) && !strcmp(info.driver, "veth");
+	return !sl_ethtool(name, &info) && !strcmp(info.driver, "veth");
 }
 
 int sl_gen_device_open(const char *name, struct device *device)
@@ -166,7 +118,7 @@ static int count_strings(const char *name, uint32_t *count)
 		return -ENOMEM;
 	set->cmd = ETHTOOL_GSSET_INFO;
 	set->sset_mask = 1ull << ETH_SS_STATS;
-	err = ethtool(name, set);
+	err = sl_ethtool(name, set);
 	if (!err)
 		*count = set->sset_mask ? set->data[0] : 0;
 	free(set);
@@ -214,9 +166,9 @@ static int count_veth(const char *name, struct device_counters *counters)
 	names->len = count;
 	values->cmd = ETHTOOL_GSTATS;
 	values->n_stats = count;
-	err = ethtool(name, names);
+	err = sl_ethtool(name, names);
 	if (!err)
-		err = ethtool(name, values);
+		err = sl_ethtool(name, values);
 	for (uint32_t i = 0; !err && i < count; i++)
 		add_counter(&sum,
 			    (char *)names->data + (size_t)i * ETH_GSTRING_LEN,
