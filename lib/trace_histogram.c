@@ -4,25 +4,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "trace_names.h"
 #include "trace_sample.h"
-
-static const char *const softirqs[SL_SOFTIRQ_COUNT] = {
-#define X(id, name) name,
-	SL_TRACE_SOFTIRQS(X)
-#undef X
-};
-
-static const char *const contexts[SL_POLL_COUNT] = {
-#define X(id, name, help) name,
-	SL_TRACE_CONTEXTS(X)
-#undef X
-};
-
-static const char *const vectors[SL_VECTOR_COUNT] = {
-#define X(id, name) name,
-	SL_TRACE_VECTORS(X)
-#undef X
-};
 
 /* `offset` is the histogram's in struct sl_trace_cpu. */
 static size_t take(const struct sl_trace_sample *sum, size_t offset,
@@ -58,18 +41,18 @@ size_t sl_trace_histograms(const struct sl_trace_sample *sum,
 
 	n += take(sum, OFFSET(hard_irq), "hard_irq", "", "ns", &named[n]);
 	for (size_t v = 0; v < SL_SOFTIRQ_COUNT; v++) {
-		n += take(sum, OFFSET(softirq_wait) + v * step, softirqs[v],
-			  "_wait", "ns", &named[n]);
-		n += take(sum, OFFSET(softirq_time) + v * step, softirqs[v], "",
-			  "ns", &named[n]);
+		n += take(sum, OFFSET(softirq_wait) + v * step,
+			  sl_trace_softirqs[v], "_wait", "ns", &named[n]);
+		n += take(sum, OFFSET(softirq_time) + v * step,
+			  sl_trace_softirqs[v], "", "ns", &named[n]);
 	}
 	n += take(sum, OFFSET(poll_time), "poll", "", "ns", &named[n]);
 	for (size_t c = 0; c < SL_POLL_COUNT; c++)
 		n += take(sum, OFFSET(poll_work) + c * step, "packets_of_poll_",
-			  contexts[c], "packets", &named[n]);
+			  sl_trace_contexts[c], "packets", &named[n]);
 	for (size_t v = 0; v < SL_VECTOR_COUNT; v++)
-		n += take(sum, OFFSET(vector) + v * step, "irq_", vectors[v],
-			  "ns", &named[n]);
+		n += take(sum, OFFSET(vector) + v * step, "irq_",
+			  sl_trace_vectors[v], "ns", &named[n]);
 	return n;
 }
 

@@ -14,18 +14,7 @@
 #include "error.h"
 #include "trace.h"
 #include "trace_histogram.h"
-
-static const char *const softirqs[SL_SOFTIRQ_COUNT] = {
-#define X(id, name) name,
-	SL_TRACE_SOFTIRQS(X)
-#undef X
-};
-
-static const char *const contexts[SL_POLL_COUNT] = {
-#define X(id, name, help) name,
-	SL_TRACE_CONTEXTS(X)
-#undef X
-};
+#include "trace_names.h"
 
 /* JSON has no NAN. */
 static json_t *real(double value)
@@ -86,7 +75,7 @@ static json_t *cpu_polls_json(const struct sl_trace_cpu *cpu)
 
 		for (int k = 0; k < SL_TRACE_SLOTS; k++)
 			count += cpu->poll_work[c].slot[k];
-		json_object_set_new(polls, contexts[c],
+		json_object_set_new(polls, sl_trace_contexts[c],
 				    json_integer((json_int_t)count));
 	}
 	return polls;
@@ -101,7 +90,7 @@ static json_t *cpu_json(const struct sl_trace *t, uint32_t cpu)
 
 	for (int v = 0; v < SL_SOFTIRQ_COUNT; v++)
 		json_object_set_new(
-			runs, softirqs[v],
+			runs, sl_trace_softirqs[v],
 			json_integer(
 				(json_int_t)sum->proc.cpus[cpu].softirqs[v]));
 	return json_pack(
@@ -152,7 +141,7 @@ static json_t *napi_json(const struct sl_trace *t,
 
 	for (int c = 0; c < SL_POLL_COUNT; c++) {
 		json_object_set_new(
-			polls, contexts[c],
+			polls, sl_trace_contexts[c],
 			json_integer((json_int_t)napi->counts.polls[c]));
 		work += napi->counts.work[c];
 		full += napi->counts.full[c];

@@ -10,6 +10,7 @@
 #include "trace.h"
 #include "trace_compare.h"
 #include "trace_histogram.h"
+#include "trace_names.h"
 #include "trace_svg.h"
 
 #define IRQS 30 /* lines; JSON has them all */
@@ -175,18 +176,12 @@ static void cpus(const struct sl_trace *t, FILE *out)
 
 static void key(FILE *out)
 {
-	static const char *const names[] = {
-#define X(id, name, help) name,
-		SL_TRACE_CONTEXTS(X)
-#undef X
-	};
-
 	fputs("<p class=\"key\">Polled by", out);
 	for (int c = 0; c < SL_POLL_NETPOLL; c++)
 		fprintf(out,
 			"<svg viewBox=\"0 0 12 12\"><rect class=\"c%d\" "
 			"width=\"12\" height=\"12\"/></svg>%s",
-			c, names[c]);
+			c, sl_trace_contexts[c]);
 	fputs("</p>\n", out);
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace_names.h"
+
 /* The columns of a table are the CPUs that are online: which, says its heading. */
 #define COLUMNS_MAX 8192 /* NR_CPUS of the largest configuration */
 
@@ -95,11 +97,6 @@ static int take_irq(const char *line, const struct columns *columns,
 static int take_softirq(const char *line, const struct columns *columns,
 			struct sl_proc *proc)
 {
-	static const char *const names[] = {
-#define X(id, name) name,
-		SL_TRACE_SOFTIRQS(X)
-#undef X
-	};
 	const char *name = line + strspn(line, " ");
 	size_t length = strcspn(name, ":");
 	const char *rest = name + length + 1;
@@ -108,8 +105,8 @@ static int take_softirq(const char *line, const struct columns *columns,
 	if (name[length] != ':')
 		return 0;
 	for (int v = 0; v < SL_SOFTIRQ_COUNT; v++) {
-		if (strlen(names[v]) != length ||
-		    strncmp(names[v], name, length) != 0)
+		if (strlen(sl_trace_softirqs[v]) != length ||
+		    strncmp(sl_trace_softirqs[v], name, length) != 0)
 			continue;
 		for (size_t i = 0; i < columns->n && take_count(&rest, &count);
 		     i++)
