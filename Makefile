@@ -29,7 +29,7 @@ CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE -DSL_BUILD='"$(BUILD)"'
 ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
 	-Iinclude -I. -I/usr/include/$(ARCH_INCLUDE)
-LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lseccomp -lm
+LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lseccomp -lsystemd -lm
 
 LIB_SRC := $(wildcard lib/*.c)
 CLI_SRC := $(wildcard cli/*.c)

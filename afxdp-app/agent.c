@@ -12,6 +12,7 @@
 #include "handover.h"
 #include "lib/config.h"
 #include "lib/pressure.h"
+#include "notify.h"
 #include "options.h"
 #include "privileges.h"
 #include "requests.h"
@@ -112,6 +113,7 @@ static void forwarding_say(struct sl_agent *agent)
 	sl_fwd_busy_start(&agent->fwd, agent->plane.pid);
 	sl_supervise_ports(agent);
 	pressure_watch(agent);
+	sl_notify_ready(agent);
 }
 
 static void fwd_init(const struct sl_agent *agent,
@@ -300,13 +302,17 @@ out:
 int sl_agent_reload(struct sl_agent *agent)
 {
 	struct sl_config *config = NULL;
-	int err = sl_agent_config(agent->options->config, &config);
+	int err;
 
-	if (err)
-		return err;
-	err = forwarder_again(agent, config);
-	if (err && agent->config != config)
-		sl_config_free(config);
+	sl_notify_reloading();
+	err = sl_agent_config(agent->options->config, &config);
+	if (!err) {
+		err = forwarder_again(agent, config);
+		if (err && agent->config != config)
+			sl_config_free(config);
+	}
+	if (err && agent->plane.pid)
+		sl_notify_ready(agent);
 	return err;
 }
 
@@ -329,7 +335,8 @@ static enum verdict watch(struct sl_agent *agent)
 	sl_supervise_ports(agent);
 	sl_supervise_mirrors(agent);
 	pressure_watch(agent);
-	return GO_ON;
+	sl_notify_watch(agent);
+	return agent->plane.pid ? GO_ON : FAILED;
 }
 
 /* What one wake-up brought. */
@@ -473,6 +480,7 @@ int sl_agent_run(const struct sl_fwd_options *options, struct sl_config *config)
 		status = EXIT_INPUT;
 	else if (!err && forward(&agent) == ENDED)
 		status = EXIT_DONE;
+	sl_notify_stopping();
 	if (!forwarder_close(&agent))
 		status = EXIT_SYSTEM;
 	sl_control_close(&agent.control);

@@ -66,6 +66,7 @@ struct sl_agent {
 	struct sl_agent_plane plane;  /* the one that forwards */
 	struct sl_agent_plane next;   /* stands by to go on where it stops */
 	struct sl_agent_plane last;   /* was held, and comes to its end */
+	uint64_t watched_ns;	      /* notify.c's: of the clock */
 	bool leave;		      /* asked to stop */
 	int stopper;		      /* the connection that asked; -1: none */
 	bool handed;		      /* another agent has the sockets */

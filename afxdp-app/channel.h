@@ -16,6 +16,8 @@
  *   HOLD    write the record to the fd     DONE, value: 0 or -errno; then it ends
  *   ADOPT   go on from the record in       READY
  *           the fd
+ *   TURNS   have all workers gone round    DONE, value: -1, or the first that has not
+ *           since the last TURNS?
  *
  *   data plane -> agent
  *   STANDBY it has all that it needs to go on where another one stops, but the record
@@ -45,6 +47,7 @@ enum sl_channel_type {
 	SL_CHANNEL_READY,
 	SL_CHANNEL_REFUSED,
 	SL_CHANNEL_PRESSURE,
+	SL_CHANNEL_TURNS,
 };
 
 /* Ports that one PORTS message tells of; more take more messages. */

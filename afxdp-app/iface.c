@@ -120,7 +120,7 @@ static int asked_ethtool(void *context, void *command)
 
 int sl_fwd_iface_cover(struct sl_fwd_iface *iface)
 {
-	struct asked asked = { .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC,
+	struct asked asked = { .fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC,
 					    0),
 			       .name = iface->name };
 	int err;
@@ -253,7 +253,7 @@ void sl_fwd_iface_check(struct sl_fwd_iface *iface)
 		iface->up = !iface->gone && iface->up;
 		return;
 	}
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	iface->up = link_read(fd, name);

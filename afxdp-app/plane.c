@@ -285,6 +285,23 @@ static void pressure_set(struct sl_fwd *fwd,
 				 (uint32_t)message->count, __ATOMIC_RELAXED);
 }
 
+/* The first worker that has not ended a round since this was asked last; -1: none. */
+static int32_t workers_stuck(struct sl_fwd *fwd)
+{
+	int32_t stuck = -1;
+
+	for (uint32_t w = fwd->n_workers; w-- > 0;) {
+		struct sl_fwd_worker *worker = &fwd->workers[w];
+		uint32_t rounds = __atomic_load_n(&worker->ledger.sequence,
+						  __ATOMIC_RELAXED);
+
+		if (rounds == worker->rounds_seen)
+			stuck = (int32_t)w;
+		worker->rounds_seen = rounds;
+	}
+	return stuck;
+}
+
 /* Carries a message out, and closes `fd`. True if it was the last one. */
 static bool message_do(struct sl_fwd *fwd, int channel,
 		       const struct sl_channel_message *message, int fd)
@@ -310,6 +327,9 @@ static bool message_do(struct sl_fwd *fwd, int channel,
 		    (uint32_t)message->value < fwd->n_ifaces)
 			fwd->ifaces[message->value].tally = message->tally;
 		return false;
+	case SL_CHANNEL_TURNS:
+		answer.value = workers_stuck(fwd);
+		break;
 	case SL_CHANNEL_STATS:
 		refresh(fwd);
 		answer.value = stats_write(fwd, message->value,

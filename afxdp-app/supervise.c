@@ -325,6 +325,18 @@ void sl_supervise_mirrors(struct sl_agent *agent)
 	}
 }
 
+int sl_supervise_stuck(struct sl_agent *agent, int *worker)
+{
+	struct sl_channel_message message = { .type = SL_CHANNEL_TURNS };
+	int err = sl_channel_send(agent->plane.channel, &message, -1);
+
+	if (!err)
+		err = answer(agent, ANSWER_MS, &message);
+	if (!err)
+		*worker = message.value;
+	return err;
+}
+
 /* What statistics set against what came in. */
 static void tallies_tell(struct sl_agent *agent)
 {

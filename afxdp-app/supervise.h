@@ -40,6 +40,12 @@ void sl_supervise_mirrors(struct sl_agent *agent);
 /* Tells the workers how their CPUs are pressed, as of the agent's last reading. */
 void sl_supervise_pressure(struct sl_agent *agent);
 
+/*
+ * The first worker that has not gone round since this was asked last; -1: all have. 0, or -errno,
+ * said: it did not answer, or with nonsense, and there is none.
+ */
+int sl_supervise_stuck(struct sl_agent *agent, int *worker);
+
 /* Its statistics as an allocated text: 0 or -errno. */
 int sl_supervise_text(struct sl_agent *agent, bool json, char **text,
 		      size_t *bytes);

@@ -44,6 +44,7 @@ struct sl_fwd_worker {
 	pthread_t thread;
 	uint64_t count_poll, count_wake_rx; /* system calls, sl_count_read() */
 	struct sl_fwd_ledger ledger;
+	uint32_t rounds_seen; /* ledger.sequence, by the main thread */
 	/* Load, measured in windows. */
 	uint64_t window_start_ns, window_packets;
 	bool loaded;

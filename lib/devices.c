@@ -38,7 +38,7 @@ static int resolve_rules(struct sl_compiled *compiled, const char *interface,
 static int read_mac(const char *interface, uint64_t *mac)
 {
 	struct ifreq request = { 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int err;
 
 	if (fd < 0)

@@ -25,7 +25,8 @@ int sl_ethtool_by(int fd, const char *name, void *command)
 
 int sl_ethtool(const char *name, void *command)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* Any kind of socket is asked alike; a service may have no Internet sockets. */
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int err;
 
 	if (fd < 0)

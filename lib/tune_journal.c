@@ -72,7 +72,7 @@ int sl_tune_lock(unsigned wait_ms, struct sl_lock *lock, struct sl_error *error)
 /* The inode and the cookie of this network namespace; 0: not told. */
 static void read_namespace(uint64_t *inode, uint64_t *cookie)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t bytes = sizeof(*cookie);
 	struct stat found = { 0 };
 

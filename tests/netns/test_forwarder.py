@@ -66,13 +66,15 @@ class Forwarder:
     def start(self):
         # To append: it shares the place in the file with us, who seek.
         self.log = open(self.lab.file("forwarder.log", ""), "a+")
-        self.proc = self.lab.popen([built("sluice-fwd"), "-c", self.config, "--json"], ns="box",
-                                   stderr=self.log)
+        self.proc = self.lab.popen(self.command(), ns="box", stderr=self.log)
         # It names each wire's direction once its sockets stand.
         if not wait_for(lambda: self.messages().count("->") >= 2 or self.proc.poll() is not None):
             raise LabError("sluice-fwd does not start: " + self.messages())
         if self.proc.poll() is not None:
             raise LabError("sluice-fwd: exit %d: %s" % (self.proc.returncode, self.messages()))
+
+    def command(self):
+        return [built("sluice-fwd"), "-c", self.config, "--json"]
 
     def messages(self):
         self.log.seek(0)
