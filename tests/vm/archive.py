@@ -16,6 +16,7 @@ a cache.
 import contextlib
 import fcntl
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -37,6 +38,10 @@ KERNELS = {
     "6.12-rt": ("bookworm", r"6\.12\.[\d.]+\+deb12[\d.]*-rt-amd64"),
     "newest": ("trixie", r"\d+\.\d+\.[\d.]+\+deb13[\d.]*-amd64"),
 }
+# What a Debian needs to boot, to run the tools and to be tested.
+SYSTEM = ("systemd-sysv", "udev", "dbus", "kmod", "procps", "iproute2", "ethtool", "python3",
+          "libxdp1", "libbpf1", "libjansson4", "libcap-ng0", "libpcap0.8", "libmnl0",
+          "libseccomp2", "libsystemd0", "libmicrohttpd12", "libncursesw6")
 # What builds a module there, and checks and installs it.
 DEVELOPMENT = ("make", "sparse", "dkms", "patch", "xz-utils", "kmod")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring"
@@ -217,6 +222,9 @@ class Archive:
         packages = DEVELOPMENT + ("linux-headers-" + kernel,
                                   "linux-source-%s=%s" % (base, version))
 
+        return Development(kernel, self._debian("debian-" + kernel, release, packages), base)
+
+    def _debian(self, name, release, packages):
         def make(folder):
             # In a mount namespace of its own: should it be killed, the machine's /dev/shm, which
             # it mounts there, is not below `folder` when that is removed.
@@ -224,12 +232,26 @@ class Archive:
                   "--aptopt=APT::Install-Recommends \"false\"",
                   "--include=" + ",".join(packages), release, folder,
                   self._root(release) + "/sources.list"])
-        return Development(kernel, self._made("debian-" + kernel, make), base)
+        return self._made(name, make)
+
+    def system(self, release="bookworm"):
+        """A Debian that boots, of SYSTEM; its folder."""
+        with self._lock():
+            self._update(release)
+            mark = hashlib.sha256(" ".join(SYSTEM).encode()).hexdigest()[:8]
+            return self._debian("system-%s-%s" % (release, mark), release, SYSTEM)
 
     def development(self, name):
         """A Debian with compiler, headers and source of the kernel that kernel(name) is."""
         with self._lock():
             return self._development(name)
+
+    def clean(self, release, packages):
+        """A small Debian of a release, with these packages and what they need; its folder."""
+        mark = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+        with self._lock():
+            self._update(release)
+            return self._debian("clean-%s-%s" % (release, mark), release, packages)
 
     # ---- QEMU -------------------------------------------------------------
 

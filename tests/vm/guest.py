@@ -16,7 +16,7 @@ from archive import Unavailable
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOTHING = "none"
 # What must be there before the host's root is. The rest loads on demand.
-FIRST = ("virtio_pci", "9pnet_virtio", "9p")
+FIRST = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 # Model -> (QEMU's device, the kernel's module, the QEMU that has it first).
 MODELS = {
     "e1000e": ("e1000e", "e1000e", 0),
