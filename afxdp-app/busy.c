@@ -46,17 +46,14 @@ static void napis_read(struct sl_fwd *fwd, uint32_t iface)
 	int err = sl_nic_read_netdev(&nic);
 	bool told = !err && !nic.queues.err;
 
-	fwd->ifaces[iface].split = false;
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++) {
 		struct sl_fwd_port *port = fwd->end_port[e];
 
 		if (port->iface != iface)
 			continue;
 		/* A question that fails now and then takes nothing away. */
-		if (!told && port->napi.told) {
-			fwd->ifaces[iface].split |= !prefers(port);
+		if (!told && port->napi.told)
 			continue;
-		}
 		port->napi.told = told;
 		port->napi.rx = port->napi.tx = 0;
 		for (size_t i = 0; told && i < nic.queues.n; i++) {
@@ -69,8 +66,6 @@ static void napis_read(struct sl_fwd *fwd, uint32_t iface)
 			else
 				port->napi.rx = queue->napi;
 		}
-		if (!prefers(port))
-			fwd->ifaces[iface].split = true;
 	}
 	sl_nic_fini(&nic);
 }
@@ -99,17 +94,6 @@ static void drive(struct sl_fwd_port *port, enum sl_busy state)
 			 __ATOMIC_RELAXED);
 }
 
-static const char *instead(const struct sl_fwd *fwd,
-			   const struct sl_fwd_port *port)
-{
-	bool spins = fwd->config->poll == SL_POLL_BUSY;
-
-	if (fwd->ifaces[port->iface].deferred)
-		return spins ? "spinning on the rings, interrupts deferred" :
-			       "interrupts deferred";
-	return spins ? "spinning on the rings" : "sleeping between packets";
-}
-
 /* Rolls a port back; the reason of the first one stands for all. */
 static void refuse(struct sl_fwd *fwd, struct sl_fwd_port *port,
 		   const char *reason)
@@ -121,7 +105,9 @@ static void refuse(struct sl_fwd *fwd, struct sl_fwd_port *port,
 	if (!fwd->busy.told_refused)
 		sl_fwd_say("%s: busy polling not engaged: %s; %s",
 			   sl_fwd_end_name(fwd, port, object), reason,
-			   instead(fwd, port));
+			   fwd->config->poll == SL_POLL_BUSY ?
+				   "spinning on the rings" :
+				   "sleeping between packets");
 	fwd->busy.told_refused = true;
 }
 
@@ -304,11 +290,12 @@ void sl_fwd_busy_watch(struct sl_fwd *fwd, pid_t plane)
 	for (uint32_t i = 0; wanted(fwd) && i < fwd->n_ifaces; i++)
 		if (!fwd->ifaces[i].gone)
 			napis_read(fwd, i);
-	sl_fwd_deferral_hold(fwd);
 	for (uint32_t i = 0; wanted(fwd) && i < fwd->n_ifaces; i++)
 		if (!fwd->ifaces[i].gone)
 			iface_try(fwd, i);
 	trials_begin(fwd, plane);
+	/* Last: it depends on who runs NAPI. */
+	sl_fwd_deferral_hold(fwd);
 	sl_fwd_privileges_raise(false);
 }
 

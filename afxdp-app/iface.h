@@ -34,7 +34,7 @@ struct sl_fwd_iface {
 	uint32_t mtu_now;
 	bool asked,
 		deferred; /* interrupts: since it is up; set and read back */
-	bool split; /* zero-copy, and a queue may send by another NAPI than it receives */
+	uint64_t defer;	  /* what was asked: empty polls; 0: none */
 	/* What has been said already. */
 	bool told_down, told_queues, told_filter, told_mtu;
 };
