@@ -10,6 +10,8 @@ struct json_t;
 struct sl_config;
 struct sl_diags;
 
+#define CLI_CONFIRM_MAX 3600 /* seconds; --confirm of rules */
+
 enum cli_exit {
 	CLI_OK = 0,
 	CLI_INPUT = 1, /* the input is wrong */
@@ -19,29 +21,38 @@ enum cli_exit {
 
 struct cli_command {
 	const char *name;
-	const char *arguments; /* for the usage line */
+	const char *arguments; /* as synopsis.h reads them */
 	const char *help;      /* one line */
 	int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
+/* The table, in the order of help; it ends with { 0 }. */
+extern const struct cli_command cli_commands[];
+
 /* Each in a file of its name. argv[0] is the subcommand. */
 int cli_apply(const struct cli_command *command, int argc, char **argv);
+int cli_capture(const struct cli_command *command, int argc, char **argv);
 int cli_check(const struct cli_command *command, int argc, char **argv);
+int cli_confirm(const struct cli_command *command, int argc, char **argv);
 int cli_doctor(const struct cli_command *command, int argc, char **argv);
 int cli_down(const struct cli_command *command, int argc, char **argv);
 int cli_explain(const struct cli_command *command, int argc, char **argv);
+int cli_export(const struct cli_command *command, int argc, char **argv);
 int cli_ext(const struct cli_command *command, int argc, char **argv);
+int cli_help(const struct cli_command *command, int argc, char **argv);
 int cli_log(const struct cli_command *command, int argc, char **argv);
 int cli_ports(const struct cli_command *command, int argc, char **argv);
+int cli_rollback(const struct cli_command *command, int argc, char **argv);
 int cli_rule(const struct cli_command *command, int argc, char **argv);
 int cli_set(const struct cli_command *command, int argc, char **argv);
 int cli_show(const struct cli_command *command, int argc, char **argv);
 int cli_stats(const struct cli_command *command, int argc, char **argv);
 int cli_status(const struct cli_command *command, int argc, char **argv);
+int cli_top(const struct cli_command *command, int argc, char **argv);
 int cli_trace(const struct cli_command *command, int argc, char **argv);
 int cli_tune(const struct cli_command *command, int argc, char **argv);
 
-/* Prints the usage line on stderr; CLI_USAGE. */
+/* Prints how it is called on stderr; CLI_USAGE. */
 int cli_usage(const struct cli_command *command);
 
 /*

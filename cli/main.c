@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
 
 #include "cli.h"
+#include "help.h"
 #include "lib/config.h"
 #include "lib/log.h"
 
-static const struct cli_command commands[] = {
+const struct cli_command cli_commands[] = {
 	{ "check", "FILE [--json]",
 	  "parse and compile FILE; change nothing (no root needed)",
 	  cli_check },
@@ -36,11 +38,9 @@ static const struct cli_command commands[] = {
 	  "[--owner WORD], each [--json]",
 	  "rules that come and go while a configuration runs", cli_rule },
 	{ "ext",
-	  "load [-i IFACE] SLOT PROG.bpf.o | unload [-i IFACE] SLOT | list "
-	  "[IFACE], each [--json]",
-	  "your own BPF programs before and after the rules; SLOT is `before "
-	  "N` or `after N`",
-	  cli_ext },
+	  "load [-i IFACE] before|after N PROG.bpf.o | unload [-i IFACE] "
+	  "before|after N | list [IFACE], each [--json]",
+	  "your own BPF programs before and after the rules", cli_ext },
 	{ "doctor", "[IFACE...] [--json]",
 	  "what this kernel, card and queue can do, and why not; changes "
 	  "nothing",
@@ -60,27 +60,10 @@ static const struct cli_command commands[] = {
 	{ "explain", "IFACE FILE.pcap|- [--json]",
 	  "what the loaded filter would do with each packet, and why",
 	  cli_explain },
+	{ "help", "[COMMAND]",
+	  "how COMMAND is called, or what commands there are", cli_help },
+	{ 0 }
 };
-
-#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
-
-static void help(FILE *out)
-{
-	fputs("usage: sluice COMMAND [ARGUMENT...]\n\n", out);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %s %s\n      %s\n", commands[i].name,
-			commands[i].arguments, commands[i].help);
-	fputs("\nExit status: 0 done, 1 the input is wrong, 2 usage, 3 the "
-	      "system refused.\n",
-	      out);
-}
-
-int cli_usage(const struct cli_command *command)
-{
-	fprintf(stderr, "usage: sluice %s %s\n", command->name,
-		command->arguments);
-	return CLI_USAGE;
-}
 
 int cli_fail(int err, const char *text)
 {
@@ -118,25 +101,35 @@ int cli_print_json(struct json_t *object)
 	return CLI_OK;
 }
 
+/* `sluice COMMAND ... --help`, wherever an option may stand. */
+static bool asks_help(const struct cli_command *command, int argc, char **argv)
+{
+	if (command->run == cli_help && argc > 3)
+		return false; /* --complete, of such a line */
+	for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
+	const struct cli_command *command;
+	const char *name = argc > 1 ? argv[1] : "";
+
 	if (argc < 2) {
-		help(stderr);
+		cli_help_print(stderr);
 		return CLI_USAGE;
 	}
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-	    strcmp(argv[1], "-h") == 0) {
-		help(stdout);
-		return CLI_OK;
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	command = cli_help_find(name);
+	if (!command)
+		return cli_help_unknown(name);
+	if (asks_help(command, argc, argv)) {
+		cli_help_print_command(command, stdout);
+		return fflush(stdout) == 0 ? CLI_OK : CLI_SYSTEM;
 	}
 	sl_log_init();
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(&commands[i], argc - 1,
-					       argv + 1);
-	fprintf(stderr,
-		"sluice: \"%s\" is no command; `sluice help` lists "
-		"them\n",
-		argv[1]);
-	return CLI_USAGE;
+	return command->run(command, argc - 1, argv + 1);
 }
