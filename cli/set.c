@@ -18,6 +18,7 @@
 #include "options.h"
 #include "lib/address.h"
 #include "lib/config.h"
+#include "lib/audit.h"
 #include "lib/error.h"
 #include "lib/live_change.h"
 #include "lib/lock.h"
@@ -158,6 +159,8 @@ static int change_all(struct job *job, bool add)
 		fprintf(stderr, "sluice: %s\n", error.text);
 		return CLI_SYSTEM;
 	}
+	if (done)
+		sl_audit(add ? "set add" : "set del", NULL, 0);
 	if (job->json)
 		return cli_print_json(
 			json_pack("{s:s, s:I, s:I}", "set", job->name, what,

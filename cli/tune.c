@@ -12,6 +12,7 @@
 #include "options.h"
 #include "tune_guard.h"
 #include "tune_print.h"
+#include "lib/audit.h"
 #include "lib/config.h"
 #include "lib/doctor_nic.h"
 #include "lib/error.h"
@@ -401,12 +402,15 @@ static const struct verb {
 	bool named;    /* takes interfaces */
 	bool locks;
 	bool journal;
+	const char *audit; /* NULL: it changes nothing */
 } verbs[] = {
 	{ "plan", plan, .plans = true, .named = true },
-	{ "apply", apply, true, true, true, true, true },
+	{ "apply", apply, true, true, true, true, true, "tune apply" },
 	{ "status", status, .named = true, .journal = true },
-	{ "undo", undo, .named = true, .locks = true, .journal = true },
-	{ "confirm", confirm, .locks = true, .journal = true },
+	{ "undo", undo, .named = true, .locks = true, .journal = true,
+	  .audit = "tune undo" },
+	{ "confirm", confirm, .locks = true, .journal = true,
+	  .audit = "tune confirm" },
 };
 
 static bool fits(const struct verb *verb, const struct request *r)
@@ -467,8 +471,11 @@ int cli_tune(const struct cli_command *command, int argc, char **argv)
 	if (!fits(verb, &r))
 		return cli_usage(command);
 	done = verb->plans ? take_wish(&r) : CLI_OK;
-	if (done == CLI_OK)
+	if (done == CLI_OK) {
 		done = run(verb, &r);
+		if (done == CLI_OK && verb->audit)
+			sl_audit(verb->audit, NULL, 0);
+	}
 	if (r.names != given)
 		free(r.names);
 	sl_config_free(r.config);

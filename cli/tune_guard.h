@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * `sluice tune apply --confirm S`: who undoes it when nobody confirms.
- *
- * A process of its own (the guard), started before anything is changed: it has
- * left the terminal's session, so it outlives the shell and the connection that
- * the change may have cut, and `apply` itself if that is killed in the middle.
- * It needs no service manager, so it works in a container, a network namespace
- * and an initramfs; systemd-run would outlive more (a manager that kills all
- * processes of a session that ends, KillUserProcesses=yes, kills the guard), but
- * not be there where such changes are tried. What was not confirmed is in the
- * journal, with the guard's pid: if that is gone, `sluice tune status` says so,
- * and `undo` does its work.
+ * `sluice tune apply --confirm S`: undone when nobody confirms (deadman.h). What
+ * was not confirmed is in the journal, with the pid of the process that would undo
+ * it: if that is gone, `sluice tune status` says so, and `undo` does its work.
  */
 #ifndef SLUICE_CLI_TUNE_GUARD_H
 #define SLUICE_CLI_TUNE_GUARD_H

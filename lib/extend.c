@@ -11,6 +11,7 @@
 
 #include "apply.h"
 #include "array.h"
+#include "audit.h"
 #include "config.h"
 #include "error.h"
 #include "extension.h"
@@ -130,6 +131,9 @@ int sl_extend(const char *interface, const struct sl_extension_change *change,
 				 n_applied, error);
 		sl_runnings_close(&runnings);
 	}
+	if (!err)
+		sl_audit_applied(change->path ? "ext load" : "ext unload",
+				 *applied, *n_applied);
 	sl_lock_release(&lock);
 	if (err) {
 		free(*applied);

@@ -11,29 +11,55 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actor.h"
 #include "clock.h"
 #include "error.h"
 
 #define LOCK_DIRECTORY "/run/sluice"
 #define LOCK_PATH LOCK_DIRECTORY "/lock"
+#define HOLDER_BYTES 1024
 
 /* An apply takes well under a second; ten say that something hangs. */
 #define LOCK_WAIT_S 10
 /* A signal that comes just before flock(2) is lost: so it comes again. */
 #define LOCK_AGAIN_NS 100000000
 
-static void read_holder(int fd, char *holder, size_t bytes)
+/*
+ * The lock's file: its holder's pid in a line, then who that is, since when and
+ * by which command. Who finds it held reads that; it says nothing else.
+ */
+static void read_holder(int fd, char *pid, size_t bytes, char *rest,
+			size_t rest_bytes)
 {
-	ssize_t n = pread(fd, holder, bytes - 1, 0);
+	char text[HOLDER_BYTES];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	size_t first;
 
-	holder[n > 0 ? n : 0] = '\0';
-	holder[strcspn(holder, "\n")] = '\0';
+	text[n > 0 ? n : 0] = '\0';
+	first = strcspn(text, "\n");
+	snprintf(pid, bytes, "%.*s", (int)first, text);
+	text[first + strcspn(text + first + !!text[first], "\n") +
+	     !!text[first]] = '\0';
+	snprintf(rest, rest_bytes, "%s%s", text[first] ? ", " : "",
+		 text[first] ? text + first + 1 : "");
 }
 
 static void write_holder(int fd)
 {
-	if (ftruncate(fd, 0) == 0)
-		dprintf(fd, "%d\n", (int)getpid());
+	char who[SL_ACTOR_TEXT], since[32], text[HOLDER_BYTES];
+	time_t now = time(NULL);
+	struct sl_actor actor;
+	struct tm local;
+
+	sl_actor_read(&actor);
+	sl_actor_print(&actor, who, sizeof(who));
+	localtime_r(&now, &local);
+	strftime(since, sizeof(since), "%F %T", &local);
+	snprintf(text, sizeof(text), "%d\n%s, since %s: %s\n", (int)getpid(),
+		 who, since, actor.command);
+	/* At once: a reader finds all of it, or nothing. */
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, text, strlen(text), 0) < 0)
+		(void)!ftruncate(fd, 0);
 }
 
 /* Where /run cannot be written, the root directory serves, without a name. */
@@ -128,7 +154,7 @@ static int wait_for_lock(int fd)
 
 int sl_lock_take(struct sl_lock *lock, struct sl_error *error)
 {
-	char holder[16];
+	char holder[16], who[HOLDER_BYTES];
 	int fd, err;
 
 	fd = open_lock();
@@ -138,15 +164,15 @@ int sl_lock_take(struct sl_lock *lock, struct sl_error *error)
 				    errno == EACCES ? "; run as root" : "");
 	err = wait_for_lock(fd);
 	if (err) {
-		read_holder(fd, holder, sizeof(holder));
+		read_holder(fd, holder, sizeof(holder), who, sizeof(who));
 		close(fd);
 		if (err != -EINTR)
 			return sl_error_set(error, err, LOCK_PATH ": lock: %s",
 					    strerror(-err));
 		return sl_error_set(error, -EBUSY,
-				    "filters: another sluice (process %s) is "
+				    "filters: another sluice (process %s%s) is "
 				    "changing them; try again when it is done",
-				    holder);
+				    holder, who);
 	}
 	write_holder(fd);
 	lock->fd = fd;
@@ -157,7 +183,7 @@ int sl_lock_take(struct sl_lock *lock, struct sl_error *error)
 int sl_lock_try(const char *path, struct sl_lock *lock, int *holder)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	char text[16];
+	char text[16], who[HOLDER_BYTES];
 	int err = 0;
 
 	*holder = 0;
@@ -166,7 +192,7 @@ int sl_lock_try(const char *path, struct sl_lock *lock, int *holder)
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (err) {
-		read_holder(fd, text, sizeof(text));
+		read_holder(fd, text, sizeof(text), who, sizeof(who));
 		*holder = (int)strtol(text, NULL, 10);
 		close(fd);
 		return err;

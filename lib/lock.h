@@ -19,7 +19,7 @@ struct sl_lock {
  * Waits for the lock, ten seconds at most; who came first is woken first. The
  * wait takes SIGALRM for itself, so no other thread may have it unblocked. 0 and
  * the caller releases *lock (the kernel does when the process dies); or -errno
- * with a message: -EBUSY names the process that holds it. Whoever holds it is not
+ * with a message: -EBUSY names the process that holds it, who started it, when and how. Whoever holds it is not
  * interrupted: SIGINT, SIGTERM, SIGHUP and SIGPIPE wait, in the calling thread,
  * until it is released, so that no change stops in the middle.
  */

@@ -15,7 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define ANCESTORS_MAX 64 /* shells, sudo and multiplexers are a few */
+#include "ancestor.h"
 
 static bool is_bpffs(void)
 {
@@ -28,24 +28,6 @@ static bool is_bpffs(void)
 static int make_directory(const char *path)
 {
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-static pid_t parent_of(pid_t pid)
-{
-	char path[64], line[512], *end;
-	pid_t parent = 0;
-	FILE *stat;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	stat = fopen(path, "re");
-	if (!stat)
-		return 0;
-	/* "PID (NAME) STATE PPID ...", where the name may hold anything. */
-	end = fgets(line, sizeof(line), stat) ? strrchr(line, ')') : NULL;
-	if (end && strlen(end) > 4)
-		parent = (pid_t)strtol(end + 4, NULL, 10);
-	fclose(stat);
-	return parent;
 }
 
 static int open_mount_namespace(pid_t pid)
@@ -63,12 +45,9 @@ static int open_mount_namespace(pid_t pid)
  */
 static int open_initial_namespace(void)
 {
-	pid_t line[ANCESTORS_MAX];
-	int n = 0, fd = open_mount_namespace(1);
+	pid_t line[SL_ANCESTORS_MAX];
+	int n = sl_ancestors(line), fd = open_mount_namespace(1);
 
-	for (pid_t pid = getppid(); pid > 1 && n < ANCESTORS_MAX;
-	     pid = parent_of(pid))
-		line[n++] = pid;
 	while (fd < 0 && n-- > 0)
 		fd = open_mount_namespace(line[n]);
 	return fd;

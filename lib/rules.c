@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "array.h"
+#include "audit.h"
 #include "clock.h"
 #include "config.h"
 #include "diag.h"
@@ -322,10 +323,13 @@ static int change_open(struct change *c, struct sl_rules_changed *changed,
 	return err;
 }
 
-static int change_close(struct change *c, int err)
+static int change_close(struct change *c, int err, const char *action)
 {
 	if (err)
 		sl_rules_changed_fini(c->changed);
+	else
+		sl_audit_applied(action, c->changed->applied,
+				 c->changed->n_applied);
 	sl_config_free(c->config);
 	free(c->gone);
 	sl_runnings_close(&c->runnings);
@@ -353,7 +357,7 @@ int sl_rules_add(const struct sl_rules_input *input, struct sl_diags *diags,
 		err = add_rules(&c, input, diags);
 	if (!err)
 		err = swap(&c);
-	return change_close(&c, err);
+	return change_close(&c, err, "rule add");
 }
 
 int sl_rules_del(const char *interface, char *const *names, size_t n_names,
@@ -371,7 +375,7 @@ int sl_rules_del(const char *interface, char *const *names, size_t n_names,
 		err = delete_rules(&c, names, n_names);
 	if (!err)
 		err = swap(&c);
-	return change_close(&c, err);
+	return change_close(&c, err, "rule del");
 }
 
 void sl_rules_changed_fini(struct sl_rules_changed *changed)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,19 +15,14 @@
 
 #include "array.h"
 #include "clock.h"
+#include "durable.h"
 #include "error.h"
 #include "lock.h"
-#include "sysfs.h"
+#include "netns.h"
 #include "tune_item.h"
 
 #define LOCK_PATH SL_TUNE_DIRECTORY "/lock"
-#define BOOT_PATH "/proc/sys/kernel/random/boot_id"
-#define BOOT_BYTES 40
 #define RETRY_NS 50000000
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
 
 static const char *const states[] = {
 	[SL_TUNE_WRITING] = "writing",
@@ -67,24 +61,6 @@ int sl_tune_lock(unsigned wait_ms, struct sl_lock *lock, struct sl_error *error)
 				    strerror(-err),
 				    err == -EACCES ? "; run as root" : "");
 	return 0;
-}
-
-/* The inode and the cookie of this network namespace; 0: not told. */
-static void read_namespace(uint64_t *inode, uint64_t *cookie)
-{
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t bytes = sizeof(*cookie);
-	struct stat found = { 0 };
-
-	*cookie = 0;
-	if (fd >= 0) {
-		if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &bytes))
-			*cookie = 0;
-		close(fd);
-	}
-	if (stat("/proc/thread-self/ns/net", &found))
-		found.st_ino = 0;
-	*inode = found.st_ino;
 }
 
 static int copy_text(const json_t *object, const char *key, char *to,
@@ -185,18 +161,16 @@ static struct sl_tune_entry *add_room(struct sl_tune_journal *journal)
 static int read_journal(const json_t *root, struct sl_tune_journal *journal)
 {
 	const json_t *list = json_object_get(root, "entries");
-	uint64_t inode, cookie;
-	char boot[BOOT_BYTES];
+	struct sl_netns netns;
 	const char *then;
 
-	read_namespace(&inode, &cookie);
-	sl_sysfs_line(BOOT_PATH, boot, sizeof(boot));
+	sl_netns_read(&netns);
 	then = json_string_value(json_object_get(root, "boot"));
 	if (!then || !json_is_array(list))
 		return -EINVAL;
-	if (strcmp(then, boot) != 0 ||
+	if (strcmp(then, netns.boot) != 0 ||
 	    (uint64_t)json_integer_value(json_object_get(root, "cookie")) !=
-		    cookie) {
+		    netns.cookie) {
 		journal->stale = true;
 		return 0;
 	}
@@ -222,15 +196,15 @@ int sl_tune_journal_load(struct sl_tune_journal *journal,
 			 struct sl_error *error)
 {
 	struct sl_tune_journal new = { 0 };
-	uint64_t inode, cookie;
+	struct sl_netns netns;
 	json_error_t where;
 	json_t *root;
 	FILE *in;
 	int err;
 
-	read_namespace(&inode, &cookie);
+	sl_netns_read(&netns);
 	snprintf(new.path, sizeof(new.path),
-		 SL_TUNE_DIRECTORY "/%" PRIu64 ".json", inode);
+		 SL_TUNE_DIRECTORY "/%" PRIu64 ".json", netns.inode);
 	in = fopen(new.path, "re");
 	if (!in && errno != ENOENT) {
 		err = -errno;
@@ -284,81 +258,53 @@ static json_t *entry_json(const struct sl_tune_entry *entry)
 static json_t *journal_json(const struct sl_tune_journal *journal)
 {
 	json_t *list = json_array();
-	uint64_t inode, cookie;
-	char boot[BOOT_BYTES];
+	struct sl_netns netns;
 
-	read_namespace(&inode, &cookie);
-	sl_sysfs_line(BOOT_PATH, boot, sizeof(boot));
+	sl_netns_read(&netns);
 	for (size_t i = 0; list && i < journal->n; i++)
 		if (json_array_append_new(list,
 					  entry_json(&journal->entries[i]))) {
 			json_decref(list);
 			return NULL;
 		}
-	return json_pack("{s:s, s:I, s:I, s:i, s:o}", "boot", boot, "cookie",
-			 (json_int_t)cookie, "confirm_ns",
+	return json_pack("{s:s, s:I, s:I, s:i, s:o}", "boot", netns.boot,
+			 "cookie", (json_int_t)netns.cookie, "confirm_ns",
 			 (json_int_t)journal->confirm_ns, "guard",
 			 journal->guard, "entries", list);
 }
 
-static int write_whole(const char *path, const json_t *root)
+static int replace(const struct sl_tune_journal *journal)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	int err = 0;
-
-	if (!out) {
-		err = -errno;
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	errno = EIO;
-	if (json_dumpf(root, out, JSON_INDENT(1)) || fflush(out) || fsync(fd))
-		err = -errno;
-	fclose(out);
-	return err;
-}
-
-static int flush_directory(void)
-{
-	int fd = open(SL_TUNE_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int replace(const struct sl_tune_journal *journal, const char *next)
-{
+	int dir = open(SL_TUNE_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = dir < 0 ? -errno : 0;
 	json_t *root = journal_json(journal);
-	int err = root ? 0 : -ENOMEM;
+	char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
 
 	if (!err)
-		err = write_whole(next, root);
+		err = text ? sl_durable_write(dir,
+					      strrchr(journal->path, '/') + 1,
+					      text, strlen(text)) :
+			     -ENOMEM;
+	free(text);
 	json_decref(root);
-	if (!err && rename(next, journal->path))
-		err = -errno;
-	return err ? err : flush_directory();
+	if (dir >= 0)
+		close(dir);
+	return err;
 }
 
 int sl_tune_journal_save(const struct sl_tune_journal *journal,
 			 struct sl_error *error)
 {
-	char next[sizeof(journal->path) + sizeof(".new")];
+	char next[sizeof(journal->path) + sizeof(SL_DURABLE_NEW)];
 	int err = 0;
 
-	snprintf(next, sizeof(next), "%s.new", journal->path);
+	snprintf(next, sizeof(next), "%s" SL_DURABLE_NEW, journal->path);
 	if (journal->n)
-		err = replace(journal, next);
+		err = replace(journal);
 	else if (unlink(journal->path) && errno != ENOENT)
 		err = -errno;
 	/* One that a crash has left is of no use either. */
-	if (err || !journal->n)
+	if (!journal->n)
 		unlink(next);
 	return err ? sl_error_set(error, err, "%s: write the journal: %s",
 				  journal->path, strerror(-err)) :

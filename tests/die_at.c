@@ -5,6 +5,7 @@
  * leave behind is left once. Nothing of it is in the program.
  */
 #include <dlfcn.h>
+#include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/netlink.h>
@@ -15,18 +16,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/netdev_uapi.h"
 
+static pid_t self; /* what it forks lives */
+
+__attribute__((constructor)) static void begin(void)
+{
+	self = getpid();
+}
+
 static void step(void)
 {
 	const char *at = getenv("DIE_AT");
-	static pid_t self; /* what it forks lives */
 	static long n;
 
-	if (!self)
-		self = getpid();
 	if (at && self == getpid() && ++n == strtol(at, NULL, 10))
 		kill(self, SIGKILL);
 }
@@ -44,6 +50,9 @@ static int sets(unsigned command)
 
 typedef int (*two_paths_fn)(const char *, const char *);
 typedef int (*path_fn)(const char *);
+typedef int (*renameat_fn)(int, const char *, int, const char *);
+typedef int (*unlinkat_fn)(int, const char *, int);
+typedef long (*syscall_fn)(long, ...);
 typedef int (*fsync_fn)(int);
 typedef ssize_t (*write_fn)(int, const void *, size_t);
 typedef ssize_t (*sendto_fn)(int, const void *, size_t, int,
@@ -64,6 +73,40 @@ int unlink(const char *path)
 
 	step();
 	return real(path);
+}
+
+int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	REAL(renameat_fn, real);
+
+	step();
+	return real(from_dir, from, to_dir, to);
+}
+
+int unlinkat(int dir, const char *path, int flags)
+{
+	REAL(unlinkat_fn, real);
+
+	step();
+	return real(dir, path, flags);
+}
+
+/* libbpf's way to the kernel; what attaches a program, or holds it. */
+long syscall(long number, ...)
+{
+	REAL(syscall_fn, real);
+	__builtin_va_list args;
+	long a[6];
+
+	__builtin_va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = __builtin_va_arg(args, long);
+	__builtin_va_end(args);
+	if (number == SYS_bpf &&
+	    ((int)a[0] == BPF_LINK_CREATE || (int)a[0] == BPF_LINK_UPDATE ||
+	     (int)a[0] == BPF_OBJ_PIN))
+		step();
+	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 int fsync(int fd)

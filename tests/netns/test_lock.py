@@ -54,7 +54,7 @@ def takes_lock(proc):
     """True once it has the lock; false if it ended too soon to be seen."""
     def seen():
         with open(LOCK, encoding="ascii") as lock:
-            return lock.read().strip() == str(proc.pid) or proc.poll() is not None
+            return lock.readline().strip() == str(proc.pid) or proc.poll() is not None
     return wait_for(seen, 20, 0.0005) and proc.poll() is None
 
 
