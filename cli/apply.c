@@ -6,16 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "applied.h"
+#include "change.h"
 #include "cli.h"
 #include "filters.h"
+#include "history.h"
 #include "options.h"
-#include "lib/apply.h"
 #include "lib/config.h"
 #include "lib/doctor_nic.h"
 #include "lib/error.h"
+#include "lib/history.h"
 
 /*
  * Not by our own call for want of a bpffs, of which attaching has told. What
@@ -93,58 +92,134 @@ static void warn_vlan(const struct sl_config *config)
 	}
 }
 
-static int apply(struct sl_config *config, bool dry_run, bool json)
+static int run_change(struct cli_change *change)
 {
-	struct sl_applied *applied =
-		calloc(config->n_interfaces + 1, sizeof(*applied));
-	struct sl_error error = { "" };
-	int err, status = CLI_OK;
+	int status = cli_change_run(change);
 
-	if (!applied)
-		return cli_fail(-ENOMEM, "out of memory");
-	err = sl_apply(config, dry_run, applied, &error);
-	if (err)
-		status = cli_fail(err == -ENODEV ? -EINVAL : err, error.text);
-	else if (json)
-		status = cli_print_json(json_pack(
-			"{s:b, s:o}", "dry_run", dry_run, "interfaces",
-			cli_applied_json(applied, config->n_interfaces)));
-	else
-		cli_applied_print(applied, config->n_interfaces, dry_run);
-	if (!err) {
-		warn_vlan(config);
-		warn_others(config);
+	if (status == CLI_OK) {
+		warn_vlan(change->config);
+		warn_others(change->config);
 	}
-	free(applied);
 	return status;
+}
+
+/* CLI_OK and change->config is the caller's. */
+static int read_file(struct cli_change *change)
+{
+	int status = cli_read_config(change->file, &change->config);
+
+	if (status != CLI_OK || change->config->n_interfaces)
+		return status;
+	fprintf(stderr,
+		"sluice: %s: it names no interface; add `interface NAME` to "
+		"say where it applies\n",
+		change->file);
+	sl_config_free(change->config);
+	change->config = NULL;
+	return CLI_INPUT;
+}
+
+static int apply_file(struct cli_change *change)
+{
+	int status = read_file(change);
+
+	if (status != CLI_OK) {
+		change->refused = true;
+		return status;
+	}
+	status = run_change(change);
+	sl_config_free(change->config);
+	return status;
+}
+
+/*
+ * What was confirmed last, without asking the guard: it ran. -1: there is none.
+ * Else the exit status.
+ */
+static int apply_confirmed(struct cli_change *change)
+{
+	struct sl_error error = { "" };
+	struct sl_history history;
+	int status = -1, err = sl_history_open(false, &history, &error);
+
+	if (err)
+		cli_fail(err, error.text);
+	else if (history.confirmed)
+		status = cli_history_parse(&history, history.confirmed, change);
+	if (status == CLI_OK) {
+		change->force = true;
+		status = run_change(change);
+		sl_config_free(change->config);
+	}
+	sl_history_close(&history);
+	return status;
+}
+
+/*
+ * An exit status other than 0 makes the unit a failed one, which systemd shows;
+ * what was attached stays.
+ */
+static int boot(struct cli_change *change)
+{
+	bool has_file = change->file;
+	int kept, status = has_file ? apply_file(change) : CLI_OK;
+
+	if (has_file && (status == CLI_OK || !change->refused))
+		return status;
+	if (has_file)
+		fprintf(stderr,
+			"sluice: %s is refused; what was confirmed last is "
+			"kept\n",
+			change->file);
+	kept = apply_confirmed(change);
+	if (kept == CLI_OK)
+		return status;
+	if (kept > 0)
+		return kept;
+	fputs("sluice: no configuration was ever confirmed, so nothing is "
+	      "filtered; `sluice apply FILE` confirms one\n",
+	      stderr);
+	return has_file ? CLI_SYSTEM : CLI_OK;
+}
+
+/* As the history has it: whoever rolls back may stand elsewhere. */
+static char *whole_path(const char *path)
+{
+	char *whole = realpath(path, NULL);
+
+	return whole ? whole : strdup(path);
 }
 
 int cli_apply(const struct cli_command *command, int argc, char **argv)
 {
-	bool json = false, dry_run = false;
-	const struct cli_option options[] = { { "json", .flag = &json },
-					      { "dry-run", 'n',
-						.flag = &dry_run },
-					      { 0 } };
-	struct sl_config *config;
+	struct cli_change change = { .action = "apply" };
+	const char *confirm = NULL;
+	const struct cli_option options[] = {
+		{ "json", .flag = &change.json },
+		{ "dry-run", 'n', .flag = &change.dry_run },
+		{ "force", .flag = &change.force },
+		{ "boot", .flag = &change.boot },
+		{ "confirm", .value = &confirm },
+		{ 0 }
+	};
+	char *file = NULL;
 	int status;
 
 	if (cli_options_read(command, options, argc, argv) != CLI_OK)
 		return CLI_USAGE;
-	if (argc - optind != 1)
+	if (argc - optind > 1 || (argc == optind && !change.boot) ||
+	    (change.boot && confirm))
 		return cli_usage(command);
-	status = cli_read_config(argv[optind], &config);
-	if (status != CLI_OK)
-		return status;
-	if (config->n_interfaces == 0) {
-		fprintf(stderr,
-			"sluice: %s: it names no interface; add `interface "
-			"NAME` to say where it applies\n",
-			argv[optind]);
-		status = CLI_INPUT;
-	} else {
-		status = apply(config, dry_run, json);
+	if (confirm && cli_option_number("--confirm", confirm, CLI_CONFIRM_MAX,
+					 &change.confirm_s) != CLI_OK)
+		return CLI_USAGE;
+	if (argc > optind) {
+		file = whole_path(argv[optind]);
+		if (!file)
+			return cli_fail(-ENOMEM, "out of memory");
 	}
-	sl_config_free(config);
+	change.file = file;
+	status = change.boot ? boot(&change) : apply_file(&change);
+	free(file);
 	return status;
 }

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "help.h"
+#include "pending.h"
 #include "lib/config.h"
 #include "lib/log.h"
 
@@ -18,8 +19,19 @@ const struct cli_command cli_commands[] = {
 	{ "show", "[FILE] [--json]",
 	  "the canonical configuration of FILE, or of what is loaded",
 	  cli_show },
-	{ "apply", "FILE [--dry-run] [--json]",
-	  "make FILE the running configuration", cli_apply },
+	{ "apply",
+	  "FILE [--dry-run] [--confirm SECONDS] [--force] [--json] | --boot "
+	  "[FILE] [--force] [--json]",
+	  "make FILE the running configuration; show what that changes",
+	  cli_apply },
+	{ "confirm", "[--json]", "keep a change made with --confirm",
+	  cli_confirm },
+	{ "rollback",
+	  "[NUMBER] [--dry-run] [--confirm SECONDS] [--force] [--json] | "
+	  "--list [--json]",
+	  "take back a change made with --confirm, or go back to one of the "
+	  "last configurations",
+	  cli_rollback },
 	{ "down", "[IFACE...] [--json]",
 	  "detach what Sluice attached, nothing else", cli_down },
 	{ "status", "[IFACE...] [--json]", "what is attached where",
@@ -131,5 +143,6 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? CLI_OK : CLI_SYSTEM;
 	}
 	sl_log_init();
+	cli_pending_warn();
 	return command->run(command, argc - 1, argv + 1);
 }

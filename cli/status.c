@@ -15,10 +15,13 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "pending.h"
 #include "lib/config.h"
 #include "lib/diag.h"
+#include "lib/error.h"
 #include "lib/jsontext.h"
 #include "lib/observe.h"
+#include "lib/pending.h"
 
 static const char *how_text(const struct sl_attachment *a)
 {
@@ -167,7 +170,16 @@ static json_t *bare_to_json(const struct sl_attachment *a,
 			 sl_json_text(by->attachment.interface));
 }
 
-static int print_all(const struct cli_filters *filters, bool json, bool named)
+static void print_pending(const struct sl_pending *pending)
+{
+	char text[sizeof(pending->file) + sizeof(pending->who) + 256];
+
+	cli_pending_print(pending, text, sizeof(text));
+	puts(text);
+}
+
+static int print_all(const struct cli_filters *filters,
+		     const struct sl_pending *pending, bool json, bool named)
 {
 	const struct cli_filter **bare = find_bare(filters);
 	json_t *list = json ? json_array() : NULL;
@@ -193,26 +205,34 @@ static int print_all(const struct cli_filters *filters, bool json, bool named)
 	}
 	free(bare);
 	if (json)
-		return cli_print_json(json_pack("{s:o}", "interfaces", list));
+		return cli_print_json(json_pack("{s:o, s:o}", "interfaces",
+						list, "unconfirmed",
+						cli_pending_json(pending)));
 	if (!shown)
 		puts("no XDP program is attached in this network namespace; "
 		     "`sluice apply FILE` attaches a filter");
+	if (pending->waits)
+		print_pending(pending);
 	return CLI_OK;
 }
 
 int cli_status(const struct cli_command *command, int argc, char **argv)
 {
+	struct sl_error ignored;
+	struct sl_pending pending;
 	struct cli_filters filters;
 	bool json;
 	int status;
 
 	if (cli_json_option(command, argc, argv, &json) != CLI_OK)
 		return CLI_USAGE;
+	sl_pending_open(false, &pending, &ignored);
+	sl_pending_close(&pending);
 	status = cli_filters_open(argv + optind, argc - optind, CLI_FILTERS_ANY,
 				  &filters);
 	if (status != CLI_OK)
 		return status;
-	status = print_all(&filters, json, argc > optind);
+	status = print_all(&filters, &pending, json, argc > optind);
 	cli_filters_close(&filters);
 	return status;
 }

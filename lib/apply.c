@@ -22,7 +22,6 @@
 #include <bpf/libbpf.h>
 
 #include "attach.h"
-#include "carry.h"
 #include "clock.h"
 #include "compile.h"
 #include "config.h"
@@ -33,7 +32,6 @@
 #include "generation.h"
 #include "limit_maps.h"
 #include "live.h"
-#include "lock.h"
 #include "pins.h"
 #include "rulelist.h"
 #include "shared.h"
@@ -458,24 +456,17 @@ static int apply(struct apply *a, const bool *skip, struct sl_applied *applied)
 	return err;
 }
 
-int sl_apply(struct sl_config *config, bool dry_run, struct sl_applied *applied,
-	     struct sl_error *error)
+int sl_apply(struct sl_config *config, const bool *skip, bool dry_run,
+	     struct sl_applied *applied, struct sl_error *error)
 {
 	struct apply a = { .config = config,
 			   .live_fd = -1,
 			   .dry_run = dry_run,
 			   .error = error };
-	struct sl_lock lock;
-	int err = sl_lock_take(&lock, error);
+	int err = apply(&a, skip, applied);
 
-	if (err)
-		return err;
-	err = sl_carry(config, error);
-	if (!err)
-		err = apply(&a, NULL, applied);
 	if (!dry_run)
 		sl_attachment_sweep();
-	sl_lock_release(&lock);
 	return err;
 }
 

@@ -34,8 +34,8 @@ struct sl_applied {
 };
 
 /*
- * Adds the live rules that run on the configuration's interfaces to it (carry.h),
- * then compiles, loads and attaches for every one of these interfaces:
+ * Compiles, loads and attaches for every interface of the configuration, which
+ * has the live rules that are to run on (carry.h), but those for which skip[i]:
  * everything is compiled and loaded before anything is attached, and if one
  * interface refuses, those already swapped get their old program back. So
  * either all of it runs, or what ran before still does. Two exceptions: a
@@ -43,18 +43,17 @@ struct sl_applied {
  * and with `attach shared` a later interface's refusal leaves the new
  * generation on the earlier ones.
  *
- * `applied` has room for config->n_interfaces. With dry_run everything is done
- * but the attaching. 0, or -errno with a message: -EINVAL when the
+ * `applied` has room for config->n_interfaces; it tells of those not skipped, in
+ * order. With dry_run everything is done but the attaching. The caller holds the
+ * lock (lock.h). 0, or -errno with a message: -EINVAL when the
  * configuration is at fault, else the system refused.
  */
-int sl_apply(struct sl_config *config, bool dry_run, struct sl_applied *applied,
-	     struct sl_error *error);
+int sl_apply(struct sl_config *config, const bool *skip, bool dry_run,
+	     struct sl_applied *applied, struct sl_error *error);
 
 /*
- * The same for a caller that holds the lock (lock.h): the rules are those of
- * the configuration, no other is added, and interfaces for which skip[i] are
- * left alone. Extensions stay as they are, but for the change (or NULL).
- * `applied` tells of the others, in order.
+ * The same for a change of the configuration that runs: live sets keep what they
+ * hold, and extensions stay as they are, but for the change (or NULL).
  */
 int sl_apply_rules(struct sl_config *config, const bool *skip,
 		   const struct sl_extension_change *extension,

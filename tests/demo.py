@@ -66,8 +66,8 @@ class Demo:
         lab.address("client", "c0", CLIENT + "/24")
         lab.address("server", "s0", SERVER + "/24")
         lab.address("sluice", "in0", BOX + "/24")
-        # The rules speak of IP only and the default is drop, so the neighbours
-        # are written down instead of asked for by ARP.
+        # The neighbours are written down instead of asked for by ARP, so that no packet
+        # but those sent here is counted.
         for ns, dev, address, of, its in (
                 ("client", "c0", SERVER, "server", "s0"), ("client", "c0", BOX, "sluice", "in0"),
                 ("server", "s0", CLIENT, "client", "c0"), ("sluice", "in0", CLIENT, "client", "c0")):

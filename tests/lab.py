@@ -82,6 +82,8 @@ class Lab:
         # 0755, so that a test which drops its user can read the files.
         self.dir = tempfile.mkdtemp(prefix=self.tag + "-")
         os.chmod(self.dir, 0o755)
+        # Of the commands that run here, as in a namespace that is the machine's own.
+        os.environ["SLUICE_HISTORY"] = os.path.join(self.dir, "history")
         atexit.register(self.close)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             # As an exception: `finally` and `with` then clean up in order.
@@ -232,7 +234,8 @@ class Lab:
         return json.loads(self.sluice(*args, ns=ns).stdout)
 
     def apply(self, text, ns, name="sluice.conf", **options):
-        return self.sluice("apply", self.file(name, text), ns=ns, **options)
+        """Whatever it cuts off (--force): ARP is of no use to most tests."""
+        return self.sluice("apply", "--force", self.file(name, text), ns=ns, **options)
 
     def stats(self, ns, dev):
         """One interface of `sluice stats --json`."""

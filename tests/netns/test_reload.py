@@ -54,7 +54,7 @@ def under_traffic(tap, lab):
         programs = set()
         try:
             for number in range(RELOADS):
-                lab.sluice("apply", paths[(number + 1) % 2], ns="box")
+                lab.sluice("apply", "--force", paths[(number + 1) % 2], ns="box")
                 programs.add(program(lab, "box", "box0"))
         finally:
             sender.stopped.set()
@@ -93,14 +93,14 @@ def identity(tap, lab):
 def dry_run(tap, lab):
     before = program(lab, "box", "box0"), lab.stats("box", "box0")
     path = lab.file("dry.conf", EVEN)
-    lab.sluice("apply", path, "--dry-run", ns="box")
+    lab.sluice("apply", "--force", path, "--dry-run", ns="box")
     tap.equal((program(lab, "box", "box0"), lab.stats("box", "box0")), before,
               "--dry-run changes nothing")
     shown = lab.sluice("show", ns="box").stdout
     again = lab.file("shown.conf", shown)
     plain = "".join(line for line in shown.splitlines(True) if not line.startswith("#"))
     tap.equal(lab.sluice("show", again).stdout, plain, "what show prints is a configuration")
-    lab.sluice("apply", again, ns="box")
+    lab.sluice("apply", "--force", again, ns="box")
     tap.equal(lab.sluice("show", ns="box").stdout, shown, "and can be applied")
 
 

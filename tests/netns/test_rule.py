@@ -94,7 +94,7 @@ def add_and_delete(tap):
         tap.equal(box.send(udp(1), udp(2)), ({"drop": 2}, {"n1": 1, "n2": 1}), "and count")
         plain = lab.file("shown.conf", lab.sluice("show", ns="box").stdout)
         before = box.listed()
-        lab.sluice("apply", plain, ns="box")
+        lab.sluice("apply", "--force", plain, ns="box")
         tap.equal(box.listed(), before, "what show prints can be applied, and changes nothing")
         tap.equal(lab.leftovers(), [], "down leaves nothing behind")
         done = box.rule("add", "nine drop", check=False)
@@ -394,7 +394,7 @@ def under_load(tap):
                     box.rule("add", "r%d drop udp to any port 9 expires 150ms" % number)
                     box.rule("add", "s%d drop udp from 10.0.0.0/9 to any port 9 band 1" % number)
                     if number % 4 == 0:
-                        lab.sluice("apply", path, ns="box")
+                        lab.sluice("apply", "--force", path, ns="box")
                     box.rule("del", "s%d" % number)
             finally:
                 sender.stopped.set()

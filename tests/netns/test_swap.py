@@ -88,7 +88,7 @@ def together(tap):
     """Two first applies at once: one bpffs, two links."""
     with Lab() as lab:
         two_sides(lab)
-        procs = [lab.popen([built("sluice"), "apply", lab.file(dev + ".conf", DROP % (dev, "native"))],
+        procs = [lab.popen([built("sluice"), "apply", "--force", lab.file(dev + ".conf", DROP % (dev, "native"))],
                            ns="box") for dev in ("box0", "box1")]
         lab.used_sluice.add("box")
         tap.equal([proc.wait(20) for proc in procs], [0, 0], "two applies at once succeed")

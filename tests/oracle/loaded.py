@@ -58,7 +58,7 @@ class Loaded:
         for name, content in dict(files).items():
             self.lab.file(os.path.join(folder, name), content)
         path = self.lab.file(os.path.join(folder, "sluice.conf"), text)
-        self.lab.sluice("apply", path, ns="box")
+        self.lab.sluice("apply", "--force", path, ns="box")
         self.config = language.read(path)
 
     def counters(self):

@@ -111,7 +111,7 @@ class Load:
 
 def bounced(lab, mac):
     """The filter of eth1 gets all, and eth0's what that sends back."""
-    lab.sluice("apply", lab.file("driver.conf", COUNT % "eth0, eth1" +
+    lab.sluice("apply", "--force", lab.file("driver.conf", COUNT % "eth0, eth1" +
                                  "rule back bounce on eth1 udp to any port 7\n"))
     for dev in ("eth0", "eth1"):
         wait_for(lambda dev=dev: "LOWER_UP" in lab.output(["ip", "link", "show", dev]), 10)
@@ -132,7 +132,7 @@ def moved(tap, lab, mac):
     with tap.case("bounce: what was sent back is what the sender receives"):
         bounced(lab, mac)
     with tap.case("redirect: what was handed to eth2 is what its peer receives"):
-        lab.sluice("apply", lab.file("driver.conf", COUNT % "eth1, eth3" +
+        lab.sluice("apply", "--force", lab.file("driver.conf", COUNT % "eth1, eth3" +
                                      "rule over redirect eth2 on eth1 udp to any port 7\n"))
         lab.run(["ip", "link", "set", "eth3", "promisc", "on"])
         exact(lab, mac, "eth3")
@@ -231,7 +231,7 @@ def told(tap, lab, mac):
         def packets():
             rows = netdev.dump(netdev.QSTATS_GET, netdev.QSTATS_IFINDEX, "eth1")
             return rows[0][netdev.QSTATS_RX_PACKETS]
-        lab.sluice("apply", lab.file("driver.conf", COUNT % "eth1"))
+        lab.sluice("apply", "--force", lab.file("driver.conf", COUNT % "eth1"))
         before = packets()
         sent = pktgen("eth0", mac, PACKETS)
         wait_for(lambda: packets() - before >= sent)

@@ -228,7 +228,7 @@ def shared(tap, lab, pin):
     with tap.case("bounce and redirect out of the socket's buffers"):
         lab.run(["ip", "link", "set", "eth3", "promisc", "on"])
         for rule, target in (("bounce", "eth0"), ("redirect eth2", "eth3")):
-            lab.sluice("apply", lab.file("zc.conf", COUNT % ("eth1, " + target) +
+            lab.sluice("apply", "--force", lab.file("zc.conf", COUNT % ("eth1, " + target) +
                                          "rule one %s on eth1 udp to any port 7\n" % rule))
             with Xsk("eth1", count=1024):
                 up(lab, "eth0", "eth1", "eth2", "eth3")

@@ -66,18 +66,18 @@ def passed(mac):
 def run(tap, lab, mac, mode):
     if mode == "no-native":
         with tap.case("native XDP, which this driver has not, is refused, and nothing is left"):
-            done = lab.sluice("apply", lab.file("nic.conf", CONFIG % ("native", "pass")),
+            done = lab.sluice("apply", "--force", lab.file("nic.conf", CONFIG % ("native", "pass")),
                               check=False)
             check(done.returncode, 3, "exit status")
             check("mode generic" in done.stderr, True, "what to do is said: " + done.stderr)
             check("xdp" in lab.link(None, "eth1"), False, "a program on eth1")
         return
     with tap.case(mode + ": counters equal what was sent"):
-        lab.sluice("apply", lab.file("nic.conf", CONFIG % (mode, "pass")))
+        lab.sluice("apply", "--force", lab.file("nic.conf", CONFIG % (mode, "pass")))
         check(counted(lab)["mode"], mode, "the mode")
         exact(lab, mac)
     with tap.case(mode + ": just what is passed arrives"):
-        lab.sluice("apply", lab.file("nic.conf", CONFIG % (mode, "drop")))
+        lab.sluice("apply", "--force", lab.file("nic.conf", CONFIG % (mode, "drop")))
         passed(mac)
     with tap.case(mode + ": down leaves the interface as it was"):
         lab.sluice("down")

@@ -52,7 +52,7 @@ def verified(program_id):
 
 def judge(lab, sluice, folder):
     """Applies a case and asks its frames; (program's id, what differs)."""
-    done = lab.run([sluice, "apply", "--json", folder + "/sluice.conf"], ns="box",
+    done = lab.run([sluice, "apply", "--force", "--json", folder + "/sluice.conf"], ns="box",
                    timeout=APPLY_SECONDS)
     entry = next(e for e in objects(done.stdout)[0]["interfaces"] if e["name"] == "box0")
     done = lab.run([sluice, "explain", "--json", "box0", folder + "/frames.pcap"], ns="box",
