@@ -40,18 +40,3 @@ int sl_fwd_privileges_raise(bool raise)
 			return -EPERM;
 	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
-
-int sl_fwd_privileges_none(void)
-{
-	capng_select_t set = CAPNG_SELECT_CAPS;
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	if (capng_get_caps_process())
-		return -EPERM;
-	/* The bounding set can be emptied only by who holds CAP_SETPCAP. */
-	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
-		set = CAPNG_SELECT_BOTH;
-	capng_clear(CAPNG_SELECT_BOTH);
-	return capng_apply(set) ? -EPERM : 0;
-}

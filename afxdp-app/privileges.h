@@ -11,7 +11,7 @@
  *               opens them, kernel/bpf/syscall.c), CAP_DAC_OVERRIDE so that a reload may
  *               read and write what the start could, CAP_SETPCAP to empty the bounding set
  *               of a data plane
- *   data plane  none: sendto, recvfrom, ppoll and the rings need none
+ *   data plane  none (lib/confine.h): sendto, recvfrom, ppoll and the rings need none
  */
 #ifndef SLUICE_FWD_PRIVILEGES_H
 #define SLUICE_FWD_PRIVILEGES_H
@@ -23,8 +23,5 @@ int sl_fwd_privileges_reduce(void);
 
 /* The agent: makes what it kept effective, or not. 0 or -errno. */
 int sl_fwd_privileges_raise(bool raise);
-
-/* The data plane: gives up everything, and what could bring it back. 0 or -errno. */
-int sl_fwd_privileges_none(void);
 
 #endif /* SLUICE_FWD_PRIVILEGES_H */

@@ -8,66 +8,17 @@
 #include "sandbox.h"
 
 #include <errno.h>
-#include <linux/landlock.h>
 #include <seccomp.h>
 #include <signal.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "channel.h"
-#include "privileges.h"
-
-/*
- * struct landlock_ruleset_attr as of ABI 6 (Linux 6.12); Debian 12's is ABI 1. An older kernel
- * takes the longer one while what it does not know is 0.
- */
-struct ruleset {
-	uint64_t fs, net, scoped;
-};
-
-/* Bits by ABI (include/uapi/linux/landlock.h): each version added at the top. */
-static struct ruleset ruleset_all(long abi)
-{
-	static const uint8_t fs_bits[] = { 13, 14, 15, 15, 16 };
-	const long known = (long)sizeof(fs_bits);
-
-	return (struct ruleset){
-		.fs = (1ull << fs_bits[(abi < known ? abi : known) - 1]) - 1,
-		.net = abi >= 4 ? 3 : 0,    /* bind and connect, TCP */
-		.scoped = abi >= 6 ? 3 : 0, /* abstract sockets, signals */
-	};
-}
-
-/* A ruleset without a rule: nothing of what it handles is allowed. */
-static int landlock_enter(bool *landlock)
-{
-	long abi = syscall(__NR_landlock_create_ruleset, NULL, 0,
-			   LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset all;
-	int fd, err = 0;
-
-	*landlock = abi >= 1;
-	if (!*landlock)
-		return 0;
-	all = ruleset_all(abi);
-	fd = (int)syscall(__NR_landlock_create_ruleset, &all, sizeof(all), 0);
-	if (fd < 0)
-		return -errno;
-	if (syscall(__NR_landlock_restrict_self, fd, 0))
-		err = -errno;
-	close(fd);
-	return err;
-}
+#include "lib/confine.h"
 
 int sl_sandbox_enter(bool *landlock)
 {
-	int err = sl_fwd_privileges_none();
-
-	return err ? err : landlock_enter(landlock);
+	return sl_confine_enter(landlock);
 }
 
 static const int allowed[] = {
@@ -91,30 +42,6 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(exit), SCMP_SYS(exit_group),
 	SCMP_SYS(getpid), SCMP_SYS(gettid)
 };
-
-static int rules_add(scmp_filter_ctx filter)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && !err;
-	     i++)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	/* Memory that is never executed. */
-	if (!err)
-		err = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (!err)
-		err = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	/* abort(): an assertion that fails shall be seen as one. */
-	if (!err)
-		err = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-	return err;
-}
 
 /* A signal handler gets no argument of ours. Written once, before the filter stands. */
 static int refused_channel = -1;
@@ -149,7 +76,8 @@ int sl_sandbox_seal(int channel)
 	if (!err)
 		err = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!err)
-		err = rules_add(filter);
+		err = sl_confine_allow(filter, allowed,
+				       sizeof(allowed) / sizeof(allowed[0]));
 	if (!err)
 		err = seccomp_load(filter);
 	seccomp_release(filter);

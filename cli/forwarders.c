@@ -1,73 +1,22 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include "forwarders.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
-#include "lib/fwdctl.h"
 #include "lib/fwdledger.h"
+#include "lib/fwdstats.h"
 
-/* The agent's line, and the data plane's behind it, as one object; NULL: *err. */
-static json_t *forwarder_ask(int fd, int *err)
+static void failed(void *context, const char *text)
 {
-	json_t *agent = NULL, *plane = NULL;
-	char *line = NULL, *more = NULL;
-
-	*err = sl_fwdctl_ask(fd, "{\"request\":\"stats\"}", &line);
-	if (!*err) {
-		json_t *bytes;
-
-		agent = json_loads(line, 0, NULL);
-		bytes = json_object_get(agent, "bytes");
-		*err = json_is_integer(bytes) ?
-			       sl_fwdctl_more(fd,
-					      (size_t)json_integer_value(bytes),
-					      &more) :
-			       -EPROTO;
-	}
-	if (!*err)
-		plane = json_loads(more, 0, NULL);
-	if (!*err && (!plane || json_object_update_missing(agent, plane)))
-		*err = -EPROTO;
-	json_object_del(agent, "bytes");
-	json_decref(plane);
-	free(line);
-	free(more);
-	if (*err) {
-		json_decref(agent);
-		return NULL;
-	}
-	return agent;
+	(void)context;
+	fprintf(stderr, "%s\n", text);
 }
 
 json_t *cli_forwarders_ask(void)
 {
-	json_t *list = json_array();
-	size_t n = 0;
-	int *fds = NULL;
-	int err = sl_fwdctl_connect(&fds, &n);
-
-	/* EACCES: another user's, of whom nothing is known here. */
-	if (err && err != -EACCES)
-		fprintf(stderr, "%s: find the forwarders: %s\n",
-			SL_FWDCTL_DIRECTORY, strerror(-err));
-	for (size_t i = 0; i < n; i++) {
-		json_t *forwarder = forwarder_ask(fds[i], &err);
-
-		if (forwarder)
-			json_array_append_new(list, forwarder);
-		else
-			fprintf(stderr, "forwarder: ask for statistics: %s\n",
-				strerror(-err));
-		close(fds[i]);
-	}
-	free(fds);
-	return list;
+	return sl_fwdstats_ask(0, failed, NULL);
 }
 
 static long long number(const json_t *object, const char *key)

@@ -21,33 +21,6 @@ struct watch {
 	bool json;
 };
 
-static struct sl_counter reason_sum(const struct sl_totals *totals, int reason)
-{
-	struct sl_counter sum = { 0 };
-
-	for (int v = 0; v < SL_VERDICT_COUNT; v++) {
-		const struct sl_counter *c = sl_totals_get(totals, reason, v);
-
-		sum.packets += c->packets;
-		sum.bytes += c->bytes;
-	}
-	return sum;
-}
-
-static struct sl_counter verdict_sum(const struct sl_totals *totals,
-				     int verdict)
-{
-	struct sl_counter sum = { 0 };
-
-	for (int r = 0; r < SL_REASON_COUNT; r++) {
-		const struct sl_counter *c = sl_totals_get(totals, r, verdict);
-
-		sum.packets += c->packets;
-		sum.bytes += c->bytes;
-	}
-	return sum;
-}
-
 static json_t *counter_json(struct sl_counter c)
 {
 	return json_pack("{s:I, s:I}", "packets", (json_int_t)c.packets,
@@ -83,11 +56,13 @@ static json_t *stats_json(const struct cli_filter *f, const struct sl_stats *s)
 	json_t *reasons = json_object(), *verdicts = json_object();
 
 	for (int r = 0; r < SL_REASON_COUNT; r++)
-		json_object_set_new(reasons, sl_reason_text(r),
-				    counter_json(reason_sum(&s->totals, r)));
+		json_object_set_new(
+			reasons, sl_reason_text(r),
+			counter_json(sl_totals_reason(&s->totals, r)));
 	for (int v = 0; v < SL_VERDICT_COUNT; v++)
-		json_object_set_new(verdicts, sl_verdict_text(v),
-				    counter_json(verdict_sum(&s->totals, v)));
+		json_object_set_new(
+			verdicts, sl_verdict_text(v),
+			counter_json(sl_totals_verdict(&s->totals, v)));
 	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
 			 sl_json_text(f->attachment.interface), "mode",
 			 sl_attachment_mode(&f->attachment), "generation",

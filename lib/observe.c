@@ -58,6 +58,34 @@ const struct sl_counter *sl_totals_get(const struct sl_totals *totals,
 	return &totals->rx + 1 + cell;
 }
 
+struct sl_counter sl_totals_reason(const struct sl_totals *totals,
+				   enum sl_reason reason)
+{
+	struct sl_counter sum = { 0 };
+
+	for (int v = 0; v < SL_VERDICT_COUNT; v++) {
+		const struct sl_counter *c = sl_totals_get(totals, reason, v);
+
+		sum.packets += c->packets;
+		sum.bytes += c->bytes;
+	}
+	return sum;
+}
+
+struct sl_counter sl_totals_verdict(const struct sl_totals *totals,
+				    enum sl_verdict verdict)
+{
+	struct sl_counter sum = { 0 };
+
+	for (int r = 0; r < SL_REASON_COUNT; r++) {
+		const struct sl_counter *c = sl_totals_get(totals, r, verdict);
+
+		sum.packets += c->packets;
+		sum.bytes += c->bytes;
+	}
+	return sum;
+}
+
 /*
  * Reads `n` values of `bytes` (an array of counters) and adds the CPUs up into
  * `sum`, which is n values long. The keys are 0 .. n-1.

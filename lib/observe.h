@@ -38,6 +38,12 @@ const struct sl_counter *sl_totals_get(const struct sl_totals *totals,
 				       enum sl_reason reason,
 				       enum sl_verdict verdict);
 
+/* The counters of one reason, of all verdicts; and of one verdict, of all reasons. */
+struct sl_counter sl_totals_reason(const struct sl_totals *totals,
+				   enum sl_reason reason);
+struct sl_counter sl_totals_verdict(const struct sl_totals *totals,
+				    enum sl_verdict verdict);
+
 /*
  * What each slot has counted since the map was made, filter->n_slots of them.
  * 0 or -errno.
