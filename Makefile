@@ -34,6 +34,7 @@ LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lseccomp -lsystemd -lm
 LIB_SRC := $(wildcard lib/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 FWD_SRC := $(wildcard afxdp-app/*.c)
+EXPORTER_SRC := $(wildcard exporter/*.c)
 GEN_SRC := $(wildcard bench/gen/*.c)
 MIX_SRC := $(wildcard bench/classify/*.c)
 LIMIT_SRC := $(wildcard bench/limit/*.c)
@@ -48,7 +49,7 @@ EXT_OBJ := $(patsubst config/ext/%.c,$(BUILD)/ext/%.o,$(wildcard config/ext/*.bp
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 
 PROGRAMS := $(if $(CLI_SRC),$(BUILD)/sluice) $(if $(FWD_SRC),$(BUILD)/sluice-fwd) \
-	$(if $(GEN_SRC),$(BUILD)/sluice-gen)
+	$(if $(EXPORTER_SRC),$(BUILD)/sluice-exporter) $(if $(GEN_SRC),$(BUILD)/sluice-gen)
 BENCH := $(if $(MIX_SRC),$(BUILD)/classify-run) \
 	$(if $(LIMIT_SRC),$(BUILD)/limit-run) $(if $(DRIVER_SRC),$(BUILD)/driver-run)
 
@@ -91,6 +92,8 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/obj/lib/object.o: $(BUILD)/sluice.bpf.o
 $(BUILD)/obj/lib/trace_object.o: $(BUILD)/trace.bpf.o
 $(BUILD)/obj/bench/gen/object.o: $(BUILD)/gen.bpf.o
+# And the page.
+$(BUILD)/obj/exporter/page.o: $(wildcard exporter/*.html exporter/*.css exporter/*.js exporter/*.svg)
 $(patsubst %,$(BUILD)/%/afxdp-app/witness.o,obj san tsan fuzz/obj): $(BUILD)/witness.bpf.o
 
 $(BUILD)/libsluice.a: $(call obj,$(LIB_SRC))
@@ -102,6 +105,9 @@ $(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a
 
 $(BUILD)/sluice-fwd: $(call obj,$(FWD_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LIBS)
+
+$(BUILD)/sluice-exporter: $(call obj,$(EXPORTER_SRC)) $(BUILD)/libsluice.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lmicrohttpd
 
 $(BUILD)/sluice-gen: $(call obj,$(GEN_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LIBS)
@@ -133,6 +139,10 @@ $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(cal
 # The linear search is the fuzzer's.
 $(BUILD)/tests/unit/test_compile: $(BUILD)/san/tests/fuzz/linear.o
 $(BUILD)/tests/unit/test_config_random: $(BUILD)/san/tests/unit/same_config.o
+
+# What of the exporter is pure.
+EXPORTER_PURE := $(addprefix exporter/,exposition.c metrics_forwarder.c ports.c request.c)
+$(BUILD)/tests/unit/test_metrics: $(call sobj,$(EXPORTER_PURE))
 
 # What runs BPF instructions without a kernel.
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_specialise*.c)): \
@@ -170,7 +180,7 @@ unit: $(UNIT_SRC:%.c=$(BUILD)/%) $(STAGE_TSAN)
 # Fuzz targets: the library once more, for libFuzzer. Comparisons are not traced
 # in it: that costs the compiler's target two thirds of its speed. $(WARN) is
 # left to the other builds of these files.
-FUZZ := $(addprefix $(BUILD)/fuzz/,config packet compile ring)
+FUZZ := $(addprefix $(BUILD)/fuzz/,config packet compile ring request)
 FUZZ_SECONDS ?= 600
 FUZZ_CFLAGS := -std=gnu11 -O1 -g $(SAN) -fsanitize=fuzzer-no-link
 fobj = $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(1))
@@ -180,6 +190,10 @@ $(BUILD)/fuzz/obj/lib/%.o: lib/%.c
 	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fno-sanitize-coverage=trace-cmp -MMD -MP -c $< -o $@
 
 $(BUILD)/fuzz/obj/afxdp-app/%.o: afxdp-app/%.c
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/obj/exporter/%.o: exporter/%.c
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -197,6 +211,7 @@ $(BUILD)/fuzz/libforwarder.a: $(call fobj,$(filter-out afxdp-app/main.c,$(FWD_SR
 	$(AR) rcs $@ $^
 
 $(BUILD)/fuzz/ring: $(call fobj,tests/unit/mock_kernel.c) $(BUILD)/fuzz/libforwarder.a
+$(BUILD)/fuzz/request: $(call fobj,$(addprefix exporter/,exposition.c request.c))
 $(BUILD)/fuzz/packet: $(call fobj,tests/fuzz/reference.c)
 $(BUILD)/fuzz/compile: $(call fobj,$(addprefix tests/fuzz/,linear.c packets.c rules.c))
 $(FUZZ): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libsluice.a

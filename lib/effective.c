@@ -11,6 +11,7 @@
 #include "config.h"
 #include "keyword.h"
 #include "limiter.h"
+#include "listen.h"
 #include "parse.h"
 
 struct check {
@@ -141,6 +142,21 @@ static void check_forwarder(struct check *c, const struct sl_forwarder *f)
 			check_stage(c, &f->stages[i]);
 }
 
+static void check_listen(struct check *c, const struct sl_metrics *metrics)
+{
+	const struct sl_source *s = c->config->source;
+	struct sl_listen listen;
+
+	if (sl_listen_parse(metrics->listen, &listen) == 0)
+		return;
+	c->refused = true;
+	sl_diags_add(c->diags, false, s ? s->name : NULL, metrics->pos,
+		     s ? s->text : NULL, s ? s->length : 0,
+		     "metrics: listen: expected " SL_LISTEN_FORMS
+		     ", found \"%s\"",
+		     metrics->listen);
+}
+
 int sl_config_check_effective(const struct sl_config *config,
 			      struct sl_diags *diags)
 {
@@ -156,7 +172,7 @@ int sl_config_check_effective(const struct sl_config *config,
 		check_rule(&c, &config->rules[i]);
 	check_limits(&c);
 	check_forwarder(&c, &config->forwarder);
-	if (config->metrics.given)
-		refuse(&c, config->metrics.pos, "", NULL, "metrics");
+	if (config->metrics.listen)
+		check_listen(&c, &config->metrics);
 	return c.refused ? -EINVAL : 0;
 }

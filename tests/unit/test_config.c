@@ -331,7 +331,7 @@ static const struct {
 	unsigned column;
 } ineffective[] = {
 	{ "set s mac live { }", "mac live", 11 },
-	{ "metrics { }", "metrics", 1 },
+	{ "metrics { listen \"here\" }", "metrics: listen", 1 },
 	{ "interface a { count source-port }", "count source-port", 15 },
 	{ "interface a, b\nforwarder { wire a b }\nrule r route",
 	  "route: the forwarder has wires", 8 },
@@ -355,7 +355,8 @@ static void effective(void **state)
 		" port 1-5 to { ::/0, 1.0.0.0/8 } port 9 fragment no vlan 5\n"
 		"rule q redirect x proto 5\nrule z bounce icmp6\n"
 		"forwarder { wire a b; workers 1 cpus 0; poll busy; zero-copy off;"
-		" police 1pps; mirror x; capture \"f\" sample 2; stage \"s.so\" }");
+		" police 1pps; mirror x; capture \"f\" sample 2; stage \"s.so\" }\n"
+		"metrics { listen \"/run/m.sock\"; ports 3 }");
 
 	(void)state;
 	assert_int_equal(sl_config_check_effective(c, &diags), 0);
