@@ -101,7 +101,7 @@ $(BUILD)/libsluice.a: $(call obj,$(LIB_SRC))
 	$(AR) rcs $@ $^
 
 $(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lncursesw -ltinfo
 
 $(BUILD)/sluice-fwd: $(call obj,$(FWD_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LIBS)
@@ -135,6 +135,9 @@ $(BUILD)/san/lib/trace_object.o: $(BUILD)/trace.bpf.o
 $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(call sobj,$(filter-out afxdp-app/main.c,$(FWD_SRC)))
 	@mkdir -p $(@D)
 	$(CC) $(SAN) -pthread -o $@ $^ -lcmocka $(LIBS)
+
+# What the command shows, apart from its terminal.
+$(BUILD)/tests/unit/test_top: $(patsubst %,$(BUILD)/san/cli/top_%.o,model state)
 
 # The linear search is the fuzzer's.
 $(BUILD)/tests/unit/test_compile: $(BUILD)/san/tests/fuzz/linear.o

@@ -125,3 +125,23 @@ void cli_filters_close(struct cli_filters *filters)
 	free(filters->items);
 	*filters = (struct cli_filters){ 0 };
 }
+
+char (*cli_filters_names(char **arguments, int n_arguments, size_t *n,
+			 int *status))[IF_NAMESIZE]
+{
+	struct cli_filters filters = { 0 };
+	char(*names)[IF_NAMESIZE];
+
+	*status = cli_filters_open(arguments, n_arguments, 0, &filters);
+	if (*status != CLI_OK)
+		return NULL;
+	*n = filters.n_items;
+	names = calloc(*n + 1, sizeof(*names));
+	for (size_t i = 0; names && i < *n; i++)
+		memcpy(names[i], filters.items[i].attachment.interface,
+		       sizeof(names[i]));
+	cli_filters_close(&filters);
+	if (!names)
+		*status = cli_fail(-ENOMEM, "out of memory");
+	return names;
+}

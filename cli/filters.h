@@ -6,6 +6,7 @@
 #ifndef SLUICE_CLI_FILTERS_H
 #define SLUICE_CLI_FILTERS_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -38,6 +39,14 @@ struct cli_filters {
  */
 int cli_filters_open(char **names, int n, unsigned flags,
 		     struct cli_filters *filters);
+
+/*
+ * The names of the interfaces that `arguments` name, or of all with a filter, to be
+ * freed; NULL and the exit status, said on stderr. The filters are not held: a reload is to
+ * free its previous generation.
+ */
+char (*cli_filters_names(char **arguments, int n_arguments, size_t *n,
+			 int *status))[IF_NAMESIZE];
 
 void cli_filters_close(struct cli_filters *filters);
 

@@ -2,13 +2,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <linux/bpf.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -45,18 +43,6 @@ static void stop(int signal_number __attribute__((unused)))
 	stopped = 1;
 }
 
-static void time_text(uint64_t time_ns, char *text, size_t bytes)
-{
-	time_t seconds = (time_t)(time_ns / 1000000000u);
-	struct tm utc;
-	size_t used;
-
-	gmtime_r(&seconds, &utc);
-	used = strftime(text, bytes, "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text + used, bytes - used, ".%09uZ",
-		 (unsigned)(time_ns % 1000000000u));
-}
-
 /* `log "a", "b": drop, rule "c"` */
 static void verdict_text(const struct sl_sample *sample, char *text,
 			 size_t bytes)
@@ -78,9 +64,10 @@ static void verdict_text(const struct sl_sample *sample, char *text,
 static int write_text(struct output *o, const struct sl_sample *sample)
 {
 	const struct sl_log_record *r = sample->record;
-	char when[40], verdict[NAMES_BYTES], summary[SL_SUMMARY_BYTES];
+	char when[SL_SUMMARY_TIME], verdict[NAMES_BYTES],
+		summary[SL_SUMMARY_BYTES];
 
-	time_text(sample->time_ns, when, sizeof(when));
+	sl_summary_time(sample->time_ns, when);
 	verdict_text(sample, verdict, sizeof(verdict));
 	sl_summary_write(r->head, r->head_bytes, summary);
 	fprintf(o->file, "%s %s %s, %u bytes, %s\n", when, sample->interface,
@@ -91,11 +78,11 @@ static int write_text(struct output *o, const struct sl_sample *sample)
 static int write_json(struct output *o, const struct sl_sample *sample)
 {
 	const struct sl_log_record *r = sample->record;
-	char when[40], head[2 * SL_LOG_HEAD + 1] = "";
+	char when[SL_SUMMARY_TIME], head[2 * SL_LOG_HEAD + 1] = "";
 	json_t *object, *logs = json_array();
 	int err;
 
-	time_text(sample->time_ns, when, sizeof(when));
+	sl_summary_time(sample->time_ns, when);
 	for (size_t i = 0; i < r->head_bytes; i++)
 		snprintf(head + 2 * i, 3, "%02x", r->head[i]);
 	for (size_t i = 0; i < sample->n_logs; i++)
@@ -115,19 +102,6 @@ static int write_json(struct output *o, const struct sl_sample *sample)
 	return err || putc('\n', o->file) == EOF ? -EIO : 0;
 }
 
-static uint64_t xdp_action(uint16_t verdict)
-{
-	static const uint64_t actions[SL_VERDICT_COUNT] = {
-		[SL_VERDICT_PASS] = XDP_PASS,
-		[SL_VERDICT_DROP] = XDP_DROP,
-		[SL_VERDICT_BOUNCE] = XDP_TX,
-		[SL_VERDICT_REDIRECT] = XDP_REDIRECT,
-		[SL_VERDICT_FORWARD] = XDP_REDIRECT,
-	};
-
-	return verdict < SL_VERDICT_COUNT ? actions[verdict] : XDP_ABORTED;
-}
-
 static int write_pcapng(struct output *o, const struct sl_sample *sample)
 {
 	const struct sl_log_record *r = sample->record;
@@ -139,7 +113,7 @@ static int write_pcapng(struct output *o, const struct sl_sample *sample)
 		.bytes = r->head,
 		.captured_bytes = r->head_bytes,
 		.frame_bytes = r->frame_bytes,
-		.xdp_action = xdp_action(r->verdict),
+		.xdp_action = sl_pcapng_action(r->verdict),
 		.comment = comment,
 	};
 
@@ -291,37 +265,12 @@ static int read_samples(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
 	return status;
 }
 
-/*
- * The interfaces that `arguments` name, or all with a filter, to be freed; NULL
- * and the exit status, said on stderr. The filters are not held: a reload is to
- * free its previous generation.
- */
-static char (*find_interfaces(char **arguments, int n_arguments, size_t *n,
-			      int *status))[IF_NAMESIZE]
-{
-	struct cli_filters filters;
-	char(*names)[IF_NAMESIZE];
-
-	*status = cli_filters_open(arguments, n_arguments, 0, &filters);
-	if (*status != CLI_OK)
-		return NULL;
-	*n = filters.n_items;
-	names = calloc(*n + 1, sizeof(*names));
-	for (size_t i = 0; names && i < *n; i++)
-		memcpy(names[i], filters.items[i].attachment.interface,
-		       sizeof(names[i]));
-	cli_filters_close(&filters);
-	if (!names)
-		*status = cli_fail(-ENOMEM, "out of memory");
-	return names;
-}
-
 static int run(char **arguments, int n_arguments, struct output *o)
 {
 	size_t n = 0;
 	int status;
 	char(*names)[IF_NAMESIZE] =
-		find_interfaces(arguments, n_arguments, &n, &status);
+		cli_filters_names(arguments, n_arguments, &n, &status);
 
 	if (!names)
 		return status;

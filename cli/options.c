@@ -11,8 +11,8 @@
 
 #include "cli.h"
 
-#define OPTIONS_MAX 8 /* of one command; each has its row in the help */
-#define LONG_ONLY 256 /* from here on values that are no character */
+#define OPTIONS_MAX 10 /* of one command; each has its row in the help */
+#define LONG_ONLY 256  /* from here on values that are no character */
 
 static int argument_kind(const struct cli_option *option)
 {

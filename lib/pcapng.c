@@ -6,7 +6,10 @@
 #include "pcapng.h"
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <string.h>
+
+#include "sluice/abi.h"
 
 #define BLOCK_SECTION 0x0a0d0d0au
 #define BLOCK_INTERFACE 1u
@@ -118,8 +121,23 @@ int sl_pcapng_packet(FILE *out, const struct sl_pcapng_packet *packet)
 	    strnlen(packet->comment, SL_PCAPNG_COMMENT));
 	put(&o, OPT_PACKET_FLAGS, &flags, sizeof(flags));
 	put(&o, OPT_PACKET_QUEUE, &packet->queue, sizeof(packet->queue));
-	put(&o, OPT_PACKET_VERDICT, verdict, sizeof(verdict));
+	if (packet->xdp_action != SL_PCAPNG_NO_ACTION)
+		put(&o, OPT_PACKET_VERDICT, verdict, sizeof(verdict));
 	put(&o, OPT_END, NULL, 0);
 	return write_block(out, BLOCK_PACKET, &fixed, sizeof(fixed),
 			   packet->bytes, packet->captured_bytes, &o);
+}
+
+uint64_t sl_pcapng_action(unsigned verdict)
+{
+	static const uint64_t actions[SL_VERDICT_COUNT] = {
+		[SL_VERDICT_PASS] = XDP_PASS,
+		[SL_VERDICT_DROP] = XDP_DROP,
+		[SL_VERDICT_BOUNCE] = XDP_TX,
+		[SL_VERDICT_REDIRECT] = XDP_REDIRECT,
+		[SL_VERDICT_FORWARD] = XDP_REDIRECT,
+	};
+
+	return verdict < SL_VERDICT_COUNT ? actions[verdict] :
+					    SL_PCAPNG_NO_ACTION;
 }

@@ -17,10 +17,11 @@ struct sl_pcapng_packet {
 	const void *bytes;
 	uint32_t captured_bytes;
 	uint32_t frame_bytes; /* of the whole frame, without FCS */
-	uint64_t xdp_action;  /* enum xdp_action */
+	uint64_t xdp_action;  /* enum xdp_action, or SL_PCAPNG_NO_ACTION */
 	const char *comment;  /* cut off after SL_PCAPNG_COMMENT bytes */
 };
 
+#define SL_PCAPNG_NO_ACTION UINT64_MAX /* it is not known */
 #define SL_PCAPNG_COMMENT 1024
 
 /*
@@ -30,5 +31,8 @@ struct sl_pcapng_packet {
 int sl_pcapng_section(FILE *out);
 int sl_pcapng_interface(FILE *out, const char *name, uint32_t snap_bytes);
 int sl_pcapng_packet(FILE *out, const struct sl_pcapng_packet *packet);
+
+/* Of enum sl_verdict; SL_PCAPNG_NO_ACTION for anything else. */
+uint64_t sl_pcapng_action(unsigned verdict);
 
 #endif /* SLUICE_PCAPNG_H */

@@ -4,9 +4,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define ETHERTYPE_IP4 0x0800
 #define ETHERTYPE_IP6 0x86dd
@@ -130,31 +130,66 @@ static void say_ip6(struct writer *w)
 	say_flow(w, AF_INET6, ip[6], ip + 8, 16);
 }
 
+/* The MACs, which the frame has, and the tags; the ethertype of what follows. */
+static unsigned say_tags(struct writer *w)
+{
+	unsigned type = 0;
+
+	w->at += 12;
+	for (int tags = 0; has(w, 2); tags++) {
+		type = be16(w->at);
+		w->at += 2;
+		if ((type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ) ||
+		    tags == TAGS_MAX || !has(w, 2))
+			break;
+		say(w, "vlan %u ", be16(w->at) & 4095);
+		w->at += 2;
+	}
+	return type;
+}
+
 void sl_summary_write(const uint8_t *frame, size_t bytes,
 		      char text[SL_SUMMARY_BYTES])
 {
 	struct writer w = { .at = frame, .end = frame + bytes, .text = text };
-	unsigned type = 0;
+	unsigned type;
 
 	text[0] = '\0';
 	if (!has(&w, 14)) {
 		say(&w, "cut off");
 		return;
 	}
-	w.at += 12;
-	for (int tags = 0; has(&w, 2); tags++) {
-		type = be16(w.at);
-		w.at += 2;
-		if ((type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ) ||
-		    tags == TAGS_MAX || !has(&w, 2))
-			break;
-		say(&w, "vlan %u ", be16(w.at) & 4095);
-		w.at += 2;
-	}
+	type = say_tags(&w);
 	if (type == ETHERTYPE_IP4)
 		say_ip4(&w);
 	else if (type == ETHERTYPE_IP6)
 		say_ip6(&w);
 	else
 		say(&w, "ethertype 0x%04x", type);
+}
+
+bool sl_summary_source(const uint8_t *frame, size_t bytes,
+		       char text[SL_SUMMARY_SOURCE])
+{
+	char tags[SL_SUMMARY_BYTES];
+	struct writer w = { .at = frame, .end = frame + bytes, .text = tags };
+	unsigned type = has(&w, 14) ? say_tags(&w) : 0;
+
+	if (type == ETHERTYPE_IP4 && has(&w, IP4_BYTES) && w.at[0] >> 4 == 4)
+		return inet_ntop(AF_INET, w.at + 12, text, SL_SUMMARY_SOURCE);
+	if (type == ETHERTYPE_IP6 && has(&w, IP6_BYTES) && w.at[0] >> 4 == 6)
+		return inet_ntop(AF_INET6, w.at + 8, text, SL_SUMMARY_SOURCE);
+	return false;
+}
+
+void sl_summary_time(uint64_t time_ns, char text[SL_SUMMARY_TIME])
+{
+	time_t seconds = (time_t)(time_ns / 1000000000u);
+	struct tm utc;
+	size_t used;
+
+	gmtime_r(&seconds, &utc);
+	used = strftime(text, SL_SUMMARY_TIME, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text + used, SL_SUMMARY_TIME - used, ".%09uZ",
+		 (unsigned)(time_ns % 1000000000u));
 }

@@ -6,6 +6,7 @@
 #ifndef SLUICE_SUMMARY_H
 #define SLUICE_SUMMARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,5 +16,20 @@
 /* From the first `bytes` of an Ethernet frame; any bytes will do. */
 void sl_summary_write(const uint8_t *frame, size_t bytes,
 		      char text[SL_SUMMARY_BYTES]);
+
+#define SL_SUMMARY_TIME 40
+
+/* Nanoseconds since 1970 as "2026-01-02T03:04:05.000000006Z". */
+void sl_summary_time(uint64_t time_ns, char text[SL_SUMMARY_TIME]);
+
+/* Room for the longest IPv6 address. */
+#define SL_SUMMARY_SOURCE 46
+
+/*
+ * The source address of an IP packet as text. False: the frame is none, or is cut
+ * off before it.
+ */
+bool sl_summary_source(const uint8_t *frame, size_t bytes,
+		       char text[SL_SUMMARY_SOURCE]);
 
 #endif /* SLUICE_SUMMARY_H */

@@ -66,6 +66,26 @@ static void says(void **state)
 	}
 }
 
+static void source_is_found(void **state)
+{
+	static const char *const sources[COUNT(examples)] = {
+		"192.0.2.1", "192.0.2.1",   "192.0.2.1",   "192.0.2.1",
+		"192.0.2.1", "2001:db8::1", "2001:db8::1",
+	};
+	char text[SL_SUMMARY_SOURCE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(examples); i++) {
+		bool found =
+			sl_summary_source((const uint8_t *)examples[i].frame,
+					  examples[i].bytes, text);
+
+		assert_int_equal(found, sources[i] != NULL);
+		if (found)
+			assert_string_equal(text, sources[i]);
+	}
+}
+
 /* Examples with random bytes changed, cut anywhere, in memory that ends there. */
 static void takes_any_bytes(void **state)
 {
@@ -86,6 +106,7 @@ static void takes_any_bytes(void **state)
 		memset(text, 'x', sizeof(text));
 		sl_summary_write(frame, bytes, text);
 		assert_non_null(memchr(text, '\0', sizeof(text)));
+		sl_summary_source(frame, bytes, text);
 		free(frame);
 	}
 }
@@ -94,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says),
+		cmocka_unit_test(source_is_found),
 		cmocka_unit_test(takes_any_bytes),
 	};
 
