@@ -91,6 +91,7 @@ $(BUILD)/obj/%.o: %.c
 # Objects that embed a BPF object with .incbin.
 $(BUILD)/obj/lib/object.o: $(BUILD)/sluice.bpf.o
 $(BUILD)/obj/lib/trace_object.o: $(BUILD)/trace.bpf.o
+$(BUILD)/obj/lib/tap_object.o: $(BUILD)/tap.bpf.o
 $(BUILD)/obj/bench/gen/object.o: $(BUILD)/gen.bpf.o
 # And the page.
 $(BUILD)/obj/exporter/page.o: $(wildcard exporter/*.html exporter/*.css exporter/*.js exporter/*.svg)
@@ -131,6 +132,7 @@ $(BUILD)/san/%.o: %.c
 
 $(BUILD)/san/lib/object.o: $(BUILD)/sluice.bpf.o
 $(BUILD)/san/lib/trace_object.o: $(BUILD)/trace.bpf.o
+$(BUILD)/san/lib/tap_object.o: $(BUILD)/tap.bpf.o
 
 $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(call sobj,$(filter-out afxdp-app/main.c,$(FWD_SRC)))
 	@mkdir -p $(@D)
@@ -204,7 +206,7 @@ $(BUILD)/fuzz/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(WARN) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/fuzz/libsluice.a: $(call fobj,$(filter-out lib/object.c lib/trace_object.c,$(LIB_SRC)))
+$(BUILD)/fuzz/libsluice.a: $(call fobj,$(filter-out lib/object.c lib/tap_object.c lib/trace_object.c,$(LIB_SRC)))
 	@rm -f $@
 	$(AR) rcs $@ $^
 

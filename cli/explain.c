@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <jansson.h>
 #include <pcap/pcap.h>
 
+#include "capture_source.h"
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "lib/capture.h"
+#include "lib/error.h"
 #include "lib/explain.h"
 #include "lib/observe.h"
+#include "lib/summary.h"
 
 struct explain {
 	const struct cli_filter *on;
@@ -148,20 +154,103 @@ static int explain(const struct cli_filter *on, const char *path, bool json)
 	return status;
 }
 
+/* `sluice explain --live`. */
+struct live {
+	bool json;
+	unsigned long count, number; /* packets to go, and so far */
+	bool failed;		     /* standard output */
+};
+
+#define LIVE_POLL_MS 500
+#define LIVE_ENOUGH 1
+
+static int print_live(void *context, const struct sl_captured *p)
+{
+	struct live *live = context;
+	const char *reason =
+		p->reason < SL_REASON_COUNT ? sl_reason_text(p->reason) : NULL;
+	const char *verdict = p->verdict < SL_VERDICT_COUNT ?
+				      sl_verdict_text(p->verdict) :
+				      NULL;
+	char what[SL_SUMMARY_BYTES];
+
+	sl_summary_write(p->bytes, p->captured_bytes, what);
+	live->number++;
+	if (live->json)
+		live->failed =
+			cli_print_json(json_pack(
+				"{s:I, s:s?, s:s?, s:s?, s:s?, s:I, s:s}",
+				"packet", (json_int_t)live->number, "verdict",
+				verdict, "rule", p->rule, "reason", reason,
+				"doubt", p->doubt, "bytes",
+				(json_int_t)p->frame_bytes, "summary", what)) !=
+			CLI_OK;
+	else
+		printf("packet %lu: %s, %s%s%s%s; %u bytes, %s%s%s%s\n",
+		       live->number, verdict ? verdict : "verdict unknown",
+		       reason ? reason : "reason unknown", p->rule ? " \"" : "",
+		       p->rule ? p->rule : "", p->rule ? "\"" : "",
+		       p->frame_bytes, what, p->doubt ? " (" : "",
+		       p->doubt ? p->doubt : "", p->doubt ? ")" : "");
+	live->failed = live->failed || ferror(stdout);
+	return live->failed || live->number == live->count ? LIVE_ENOUGH : 0;
+}
+
+static int explain_live(char **argument, struct live *live)
+{
+	const struct sl_capture_wish wish = { .all = true };
+	struct sl_error error = { "" };
+	struct sl_capture *capture = NULL;
+	char(*names)[IF_NAMESIZE];
+	int status = CLI_SYSTEM, err = 0;
+	size_t n = 0;
+
+	cli_capture_catch_signals();
+	names = cli_filters_names(argument, 1, &n, &status);
+	if (!names)
+		return status;
+	status = cli_capture_open(names, n, &wish, &capture);
+	if (status != CLI_OK) {
+		free(names);
+		return status;
+	}
+	while (!err && !cli_capture_stopped()) {
+		err = sl_capture_poll(capture, LIVE_POLL_MS, print_live, live,
+				      &error);
+		live->failed = fflush(stdout) != 0 || live->failed;
+	}
+	cli_capture_report_lost(capture, names, n);
+	sl_capture_close(capture);
+	free(names);
+	if (live->failed)
+		return cli_fail(-EIO, "cannot write the answers");
+	if (err == -ENODATA)
+		return cli_fail(err, "no filter is left to explain");
+	return err < 0 ? cli_fail(err, error.text) : CLI_OK;
+}
+
 int cli_explain(const struct cli_command *command, int argc, char **argv)
 {
 	struct cli_filters filters;
-	bool json;
+	struct live live = { 0 };
+	const char *count = NULL;
+	const struct cli_option options[] = { { "json", .flag = &live.json },
+					      { "live", .value = &count },
+					      { 0 } };
 	int status;
 
-	if (cli_json_option(command, argc, argv, &json) != CLI_OK)
+	if (cli_options_read(command, options, argc, argv) != CLI_OK ||
+	    (count &&
+	     cli_option_number("--live", count, ULONG_MAX, &live.count)))
 		return CLI_USAGE;
-	if (argc - optind != 2)
+	if (argc - optind != (count ? 1 : 2))
 		return cli_usage(command);
+	if (count)
+		return explain_live(argv + optind, &live);
 	status = cli_filters_open(argv + optind, 1, 0, &filters);
 	if (status != CLI_OK)
 		return status;
-	status = explain(&filters.items[0], argv[optind + 1], json);
+	status = explain(&filters.items[0], argv[optind + 1], live.json);
 	cli_filters_close(&filters);
 	return status;
 }

@@ -48,6 +48,12 @@ const struct cli_command cli_commands[] = {
 	{ "log",
 	  "[IFACE...] [--json | -w FILE.pcapng] [-c COUNT] [--rule NAME]",
 	  "the packets that `log` rules sample, as they come", cli_log },
+	{ "capture",
+	  "[IFACE...] [-o FILE.pcapng | --json] [--all] [--rule NAME] "
+	  "[--reason REASON] [--sample N] [-c COUNT] [--duration SECONDS] "
+	  "[--size SIZE] [PCAP-FILTER...]",
+	  "the packets that are dropped, or all, with rule and reason",
+	  cli_capture },
 	{ "rule",
 	  "add [-i IFACE] RULE... | del [-i IFACE] NAME... | list [IFACE] "
 	  "[--owner WORD], each [--json]",
@@ -72,7 +78,7 @@ const struct cli_command cli_commands[] = {
 	  "interrupts, softirqs and polls per packet, as the kernel does them; "
 	  "changes nothing",
 	  cli_trace },
-	{ "explain", "IFACE FILE.pcap|- [--json]",
+	{ "explain", "IFACE FILE.pcap|- | --live COUNT IFACE, each [--json]",
 	  "what the loaded filter would do with each packet, and why",
 	  cli_explain },
 	{ "help", "[COMMAND]",

@@ -13,7 +13,7 @@ import sys
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "netns")]
 from network import foreign_object
-from lab import Lab, wait_for
+from lab import Lab, built, wait_for
 from tap import Tap, check
 
 import capture
@@ -62,6 +62,21 @@ def judged(lab, port):
     return tuple(now - then for now, then in zip(counted(lab), before))
 
 
+def captured(lab):
+    """What `sluice capture` says of three packets that are dropped."""
+    proc = lab.popen([built("sluice"), "capture", "box0", "--json", "-c", "3"])
+    folder = "/proc/%d/fdinfo" % proc.pid
+
+    def taps():
+        said = lab.run(["sh", "-c", "cat %s/*" % folder], check=False).stdout
+        return proc.poll() is not None or "tracing" in said
+    wait_for(taps, 20)
+    judged(lab, 7)
+    said = proc.communicate(timeout=20)[0]
+    lines = [json.loads(line) for line in said.splitlines()]
+    return [(line["verdict"], line["rule"], line["reason"]) for line in lines]
+
+
 def run(tap, lab, mode, foreign):
     label = mode + ": "
     with tap.case(label + "a foreign program is there first"):
@@ -81,6 +96,8 @@ def run(tap, lab, mode, foreign):
         said = lab.sluice("explain", "--json", "box0", frames).stdout
         check([json.loads(line)["verdict"] for line in said.splitlines()], ["drop", "pass"],
               "its verdicts")
+    with tap.case(label + "capture sees what it drops"):
+        check(captured(lab), [("drop", "one", "rule")] * 3, "its packets")
     with tap.case(label + "a reload swaps it"):
         lab.sluice("apply", lab.file("shared.conf", SHARED % (mode, 8)))
         check(sorted(programs(lab)), ["foreign", "sluice_xdp"], "the dispatcher's")
