@@ -54,6 +54,12 @@ const struct cli_command cli_commands[] = {
 	  "[--size SIZE] [PCAP-FILTER...]",
 	  "the packets that are dropped, or all, with rule and reason",
 	  cli_capture },
+	{ "export",
+	  "--sflow COLLECTOR [--agent ADDRESS] [--counters SECONDS] "
+	  "[--rule NAME] [IFACE...]",
+	  "send what `log` rules sample to an sFlow collector, until it is "
+	  "ended",
+	  cli_export },
 	{ "rule",
 	  "add [-i IFACE] RULE... | del [-i IFACE] NAME... | list [IFACE] "
 	  "[--owner WORD], each [--json]",

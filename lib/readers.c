@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include "readers.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,10 +35,36 @@ int sl_readers_open(struct sl_error *error)
 	return fd;
 }
 
+/* ": COMMAND LINE" as far as there is room; "" where it is not to be had. */
+static void command_of(pid_t pid, char *text, size_t bytes)
+{
+	char path[32];
+	ssize_t n = -1;
+	int fd;
+
+	text[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, text + 2, bytes - 2);
+	close(fd);
+	if (n <= 0)
+		return;
+	memcpy(text, ": ", 2);
+	text[n + 1] = '\0'; /* in place of the last argument's */
+	for (ssize_t i = 2; i <= n; i++)
+		if (!text[i])
+			text[i] = ' ';
+		else if (!isprint((unsigned char)text[i]))
+			text[i] = '?';
+}
+
 int sl_readers_join(int readers_fd, const char *interface, uint32_t ring_id,
 		    struct sl_error *error)
 {
 	struct flock lock = lock_of(F_WRLCK, ring_id);
+	char command[128];
 
 	if (fcntl(readers_fd, F_SETLK, &lock) == 0)
 		return 0;
@@ -46,10 +74,11 @@ int sl_readers_join(int readers_fd, const char *interface, uint32_t ring_id,
 	/* It may have ended since. */
 	if (fcntl(readers_fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
 		lock.l_pid = 0;
+	command_of(lock.l_pid, command, sizeof(command));
 	return sl_error_set(error, -EBUSY,
-			    "%s: another process (%d) is reading its samples; "
-			    "end that one first",
-			    interface, (int)lock.l_pid);
+			    "%s: another process (%d) is reading its "
+			    "samples%s; end that one first",
+			    interface, (int)lock.l_pid, command);
 }
 
 void sl_readers_leave(int readers_fd, uint32_t ring_id)

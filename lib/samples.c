@@ -457,6 +457,12 @@ bool sl_samples_expected(const struct sl_samples *samples, size_t i)
 	return samples->sources[i].filter.gen.flags & SL_GEN_LOGS;
 }
 
+const struct sl_filter *sl_samples_filter(const struct sl_samples *samples,
+					  size_t i)
+{
+	return samples->sources[i].open ? &samples->sources[i].filter : NULL;
+}
+
 uint64_t sl_samples_lost(const struct sl_samples *samples, size_t i)
 {
 	const struct source *s = &samples->sources[i];

@@ -15,6 +15,7 @@
 #include "sluice/abi.h"
 
 struct sl_error;
+struct sl_filter;
 struct sl_samples;
 
 struct sl_sample {
@@ -66,6 +67,10 @@ bool sl_samples_has_rule(const struct sl_samples *samples, const char *rule);
 
 /* Does some rule of interface i log? */
 bool sl_samples_expected(const struct sl_samples *samples, size_t i);
+
+/* The filter of interface i, until the next poll; NULL: it has none now. */
+const struct sl_filter *sl_samples_filter(const struct sl_samples *samples,
+					  size_t i);
 
 /*
  * How many samples interface i has lost since its filter was attached because
