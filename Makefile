@@ -9,7 +9,7 @@
 #                     build/driver/e1000e.ko, build/driver-7.x/e1000e.ko
 # make soak           ten minutes of mixed traffic with flaps, reloads and kills, then of random tests (root)
 # make fuzz           each fuzz target for FUZZ_SECONDS (600), two side by side
-# make bench          benchmarks, beside their peers (root)
+# make bench          benchmarks, beside their peers (root); bench-quick: a few, in three minutes
 # make install        into $(DESTDIR)$(PREFIX)
 # make lint           formatters and static analysis
 # make golden-update  take the golden tests' present output as expected
@@ -229,7 +229,7 @@ fuzz-targets: $(FUZZ)
 # Packages first, then a make of its own, which sees the compilers they brought.
 PACKAGES := config/debian/ensure-packages
 
-.PHONY: check check-quick check-vm driver soak demo bench fuzz
+.PHONY: check check-quick check-vm driver soak demo bench bench-quick fuzz
 check:
 	$(PACKAGES) build demo test vm
 	+$(MAKE) all unit fuzz-targets
@@ -262,7 +262,7 @@ fuzz:
 	SLUICE_BUILD=$(BUILD) tests/fuzz/run --seconds $(FUZZ_SECONDS)
 
 check-quick: all unit
-	tests/run unit golden lint
+	tests/run unit golden bench lint
 
 demo:
 	$(PACKAGES) build demo
@@ -273,6 +273,11 @@ bench:
 	$(PACKAGES) build demo bench
 	+$(MAKE) all
 	bench/run
+
+bench-quick:
+	$(PACKAGES) build demo bench
+	+$(MAKE) all
+	bench/run --quick
 
 .PHONY: lint golden-update
 lint:

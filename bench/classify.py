@@ -13,9 +13,8 @@ uniform, zipf: of a rule chosen so, a point within it; flood: one rule but for r
 sources; worst: see classify/worst.py. That the filter saw each packet is checked by its
 counters, and that it found the right rules by those of nftables, rule by rule.
 
-Writes build/bench/classify.json and, of three sets cut to 1, 10, ... rules, classify.svg.
+Three sets are cut to 1, 10, ... rules as well, for the curve that bench/report draws.
 """
-import argparse
 import json
 import os
 import shutil
@@ -25,11 +24,12 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "classify"),
                 os.path.join(HERE, "..", "tests", "oracle")]
-import chart
 import nft
 from filter import TARGET_NS, configuration, packet, xdp_filter
-from measure import (BUILD, Noisy, attach, finish, median, rounds, table, timed, write, xdp_id)
+from measure import (XDP_FILTER, Noisy, arguments, attach, finish, median, rounds, running,
+                     table, timed, xdp_id)
 from lab import Lab, LabError, built
+from result import FLOOR, OURS, PEER, candidate
 from worst import worst
 
 import classbench
@@ -55,15 +55,18 @@ TARGETS_NS = {"uniform": 80, "zipf": 80, "flood": 20, "worst": 300}
 ACL_TARGET_NS = 40
 SECONDS_TARGET, BYTES_TARGET = 1.0, 64 << 20
 SIXTEEN = "16 rules"
+SHOWN = {"xdp-filter": "xdp-filter, one rule"}  # however many the others have
 # What each candidate is compared with.
 BASES = {"sluice": "empty", "xdp-filter": "empty", "nftables": "empty chain"}
+ROLES = {"sluice": OURS, "xdp-filter": PEER, "nftables": PEER, "empty": FLOOR,
+         "empty chain": FLOOR}
 
 
 class Bench:
     """What all sets have in common: the peers, the results, what went wrong."""
 
-    def __init__(self, lab, turns):
-        self.lab, self.turns = lab, turns
+    def __init__(self, lab, turns, result):
+        self.lab, self.turns, self.result = lab, turns, result
         self.common = {}   # candidate -> argument of classify-run
         self.cases, self.rows, self.failed, self.absent = [], [], [], []
         self.spaces = 0
@@ -207,8 +210,19 @@ class Case:
         if wrong:
             self.bench.failed.append(("%(set)s, IPv%(family)d, %(mix)s" % row, wrong))
         row["over_base"] = over_base([samples["run"]["ns"] for samples in quiet])
-        row["rounds"], row["refused"] = ([summary(samples["run"]) for samples in of]
-                                         for of in (quiet, refused))
+        if quiet:
+            self.figure(row, quiet, refused)
+
+    def figure(self, row, quiet, refused):
+        """A sample of each turn, in which the candidates followed each other."""
+        turns = [[turn for samples in of for turn in turns_of(samples["run"], self.bench.turns)]
+                 for of in (quiet, refused)]
+        place = {"set": row["set"], "rules": row["rules"], "family": "IPv%d" % row["family"],
+                 "mix": row["mix"]}
+        self.bench.result.figure("time of a packet over an empty program", "ns", "less", [
+            {**candidate(name, ROLES[name], *turns, over=BASES.get(name)),
+             "name": SHOWN.get(name, name)}
+            for name in self.candidates], at=place, along="rules")
 
 
 def over_base(times):
@@ -222,9 +236,12 @@ def over_base(times):
     return result
 
 
-def summary(sample):
-    return {"waited": sample["waited"], "packets": sample["packets"],
-            "median_ns": {name: median(ns) for name, ns in sample["ns"].items()}}
+def turns_of(sample, turns):
+    """[{candidate: sample}] of the turns of a run: the median batch of each turn."""
+    noise = {"waited": sample["waited"]}
+    parts = {name: len(ns) // turns for name, ns in sample["ns"].items()}
+    return [{name: {"value": median(ns[turn * parts[name]:(turn + 1) * parts[name]]), **noise}
+             for name, ns in sample["ns"].items()} for turn in range(turns)]
 
 
 def headers_of(frames):
@@ -328,50 +345,28 @@ def missed(bench):
                                                         BYTES_TARGET / 1e6)
 
 
-def draw(bench):
-    """The picture: each set of the curve by the number of its first rules that were loaded."""
-    panels = {}
-    for row in sorted(bench.rows, key=lambda row: row["rules"]):
-        if row["set"] not in CURVE_SETS or row["mix"] != "uniform":
-            continue
-        lines = panels.setdefault("first rules of " + row["set"], {})
-        for name, found in row["over_base"].items():
-            if name != "xdp-filter":
-                line = "%s, IPv%d" % (name, row["family"])
-                lines.setdefault(line, []).append((row["rules"], found["median"]))
-            elif row["family"] == 4:  # it has one rule, however many the others have
-                lines["xdp-filter, one rule"] = [(1, found["median"])]
-    if panels:
-        path = os.path.join(BUILD, "bench", "classify.svg")
-        with open(path, "w") as out:
-            out.write(chart.svg("Uniform traffic over the rules, %d headers; median of batches"
-                                % HEADERS, panels))
-        print("\npicture: %s" % path)
-
-
 def report(bench):
     print()
+    result = bench.result
     for name, why in bench.absent:
-        print("%s: not measured: %s" % (name, why))
+        result.lacks(name, why)
     noisy = [row for row in bench.rows if "noisy" in row]
     for row in noisy:
-        print("%(set)s, IPv%(family)d, %(mix)s: not measured: %(noisy)s" % row)
+        result.lacks("%(set)s, %(rules)d rules, IPv%(family)d, %(mix)s" % row, row["noisy"])
     for row in bench.rows:
         if row["nft_otherwise"]:
             print("%(set)s, IPv%(family)d, %(mix)s: nftables answered otherwise for "
                   "%(nft_otherwise)d packets" % row + " of %d" % JUDGED)
     for name, why in bench.failed:
-        print("FAILED: %s: %s" % (name, why))
+        result.fails("%s: %s" % (name, why))
     misses = list(missed(bench))
     judged = [row for row in bench.rows if target(row) and "sluice" in row["over_base"]]
-    print("targets of %d rows and of %d configurations: %s" % (
-        len(judged), len(bench.cases), "%d MISSED" % len(misses) if misses else
-        "met" if judged else "not judged"))
     for name, why in misses:
         print("MISSED: %s: %s" % (name, why))
-    write("classify", {"unit": "ns/packet", "configurations": bench.cases, "rows": bench.rows,
-                       "not_measured": bench.absent, "failed": bench.failed, "missed": misses})
-    draw(bench)
+    result.target("%d rows, %d configurations" % (len(judged), len(bench.cases)),
+                  "; ".join("%s: %s" % miss for miss in misses) or "all as wanted" if judged
+                  else "none was judged", "each what classify.py names", judged and not misses)
+    result.details(configurations=bench.cases, rows=bench.rows)
     return 1 if bench.failed or noisy or not judged else 0
 
 
@@ -389,13 +384,12 @@ def chosen(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Nanoseconds a packet, by rule set and traffic.")
-    parser.add_argument("--quick", action="store_true", help="two sets, two mixes; no curve")
-    parser.add_argument("set", nargs="*", help="instead of all")
+    parser = arguments(__doc__)
+    parser.add_argument("set", nargs="*", help="instead of all; with --quick, of two")
     options = parser.parse_args()
-    sets = chosen(options)
-    with Lab() as lab:
-        bench = Bench(lab, 1 if options.quick else TURNS)
+    with running("classify", "What 10,000 ordered rules cost a packet", options.quick,
+                 traffic="BPF_PROG_TEST_RUN, 65,536 headers") as result, Lab() as lab:
+        sets, bench = chosen(options), Bench(lab, 2 if options.quick else TURNS, result)
         try:
             bench.add_peers()
             run_sixteen(bench)
@@ -405,7 +399,7 @@ def main():
                 run_set(bench, name, rules, ("uniform", "flood") if options.quick else MIXES)
         finally:
             for space in ("filter-udp", "filter-all"):
-                lab.run(["xdp-filter", "unload", "--all"], ns=space, check=False)
+                lab.run([XDP_FILTER, "unload", "--all"], ns=space, check=False)
         return report(bench)
 
 

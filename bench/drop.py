@@ -26,12 +26,15 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, attach, column, dropped, finish, median, ratio, rounds, table,
-                     takes_xdp_frames, write)
+from measure import (Window, arguments, attach, column, dropped, finish, median, ratio, rounds,
+                     running, table, takes_xdp_frames)
 from lab import Lab, LabError, built, wait_for
+from result import FLOOR, OURS, PEER
 
 SECONDS = 1.5
-ROUNDS = 7
+ROUNDS, QUICK_ROUNDS = 7, 5
+SIZES, QUICK_SIZES = (64, 256, 1024, 1500), (64, 1500)  # of a frame, without FCS
+ROLES = {"sluice": OURS, "drop": FLOOR, "xdp-bench": PEER}
 TARGET = 0.9
 CPU = str(max(os.sched_getaffinity(0)))
 NATIVE = 1  # XDP_ATTACHED_DRV of linux/if_link.h
@@ -41,13 +44,13 @@ rule flood drop udp from 198.18.0.0/15 to any port 9
 """
 
 
-def sampler(lab, letter):
+def sampler(lab, letter, size):
     def count():
         return dropped(lab, "rx", letter + "1")
 
     def take():
         proc = lab.popen([built("sluice-gen"), letter + "0", "--json", "--cpus", CPU,
-                          "--duration", str(SECONDS + 2)], ns="tx")
+                          "--size", str(size), "--duration", str(SECONDS + 2)], ns="tx")
         idle = count()
         # Loaded and at its speed; it says so by what arrives.
         if not wait_for(lambda: count() > idle + 1000, 2):
@@ -62,8 +65,8 @@ def sampler(lab, letter):
         if proc.returncode:
             raise LabError("sluice-gen %s0: %s" % (letter, out))
         result = json.loads(out[out.index("{"):])
-        return {"value": window.counted / window.seconds, "waited": window.waited[0],
-                "receiver": window.softirq, "transmitted": result["transmitted"],
+        return {"value": window.counted / window.seconds, **window.noise(),
+                "transmitted": result["transmitted"],
                 "attempted": result["attempted"]}
     return take
 
@@ -93,57 +96,61 @@ def start_xdp_bench(lab):
     return "%s: %s: %s" % (os.path.basename(path), state, "; ".join(said[-2:]) or "said nothing")
 
 
-def own_ns(samples, name):
-    """The receiver's time for each packet, in ns: median of the rounds."""
-    return median([s["receiver"] / s["value"] * 1e9 for s in (r[name] for r in samples)])
+def own_ns(sample):
+    """The receiver's time for a packet."""
+    return sample["softirq"] / sample["value"] * 1e9
 
 
-def report(quiet, refused, peers):
+def report(result, size, taken):
+    quiet, refused = taken
+    print("frames of %d bytes" % size)
     table(["program", "Mpps", "receiver's part", "ns/packet", "samples"],
           [[name, "%.2f" % (median(column(quiet, name)) / 1e6),
-            "%.0f %%" % (100 * median(column(quiet, name, "receiver"))),
-            "%.0f" % own_ns(quiet, name),
-            " ".join("%.2f" % (v / 1e6) for v in column(quiet, name))]
-           for name in ["sluice"] + peers])
-    result = {}
-    for peer in peers:
-        share = ratio(quiet, "sluice", peer)
-        ours, theirs = own_ns(quiet, "sluice"), own_ns(quiet, peer)
-        part = 1 - median(column(quiet, peer, "receiver"))
-        result[peer] = {"ratio": share, "receiver_ns": [ours, theirs], "sender_part": part}
-        print("sluice / %s: %.3f; target %.1f: %s" % (
-            peer, share, TARGET, "met" if share >= TARGET else "MISSED"))
-        print("  the receivers alone: %.0f ns a packet to %.0f (%.2f); the generator took %.0f %% "
-              "of the CPU%s" % (ours, theirs, theirs / max(ours, 1e-9), 100 * part,
-                                ", so it was the limit, and the ratio of the rates hides most "
-                                "of the difference" if part > 0.5 else ""))
+            "%.0f %%" % (100 * median(column(quiet, name, "softirq"))),
+            "%.0f" % median([own_ns(r[name]) for r in quiet]),
+            " ".join("%.2f" % (v / 1e6) for v in column(quiet, name))] for name in quiet[0]])
     print("%d quiet rounds, %d noisy ones refused" % (len(quiet), len(refused)))
-    return result
+    roles = {name: ROLES[name] for name in quiet[0]}
+    place = {"at": {"frame bytes": size}, "along": "frame bytes"}
+    result.rounds("dropped on a live veth, generator included", "packets/s", "more", roles,
+                  taken, **place)
+    result.rounds("the receiver's time of a packet", "ns", "less", roles, taken, value=own_ns,
+                  **place)
+    for peer in list(roles)[1:]:
+        share = ratio(quiet, "sluice", peer)
+        part = 1 - median(column(quiet, peer, "softirq"))
+        result.target("%d bytes, rate to that of %s" % (size, peer), "%.3f" % share,
+                      "at least %.1f" % TARGET, share >= TARGET)
+        if part > 0.5:
+            print("  the generator took %.0f %% of the CPU, so it was the limit, and the ratio of "
+                  "the rates hides most of the difference" % (100 * part))
 
 
 def main():
-    with Lab() as lab:
+    options = arguments(__doc__).parse_args()
+    with running("drop", "How many packets a second a rule drops on a live veth",
+                 options.quick) as result, Lab() as lab:
         lab.add("tx", "rx")
         for letter in "sdx":
             lab.veth("tx", letter + "0", "rx", letter + "1")
         takes_xdp_frames(lab, ("rx", "s1"), ("rx", "d1"), ("rx", "x1"))
         lab.apply(CONFIG, "rx")
         attach(lab, "rx", "d1", "drop.bpf.o")
-        takers = {"sluice": sampler(lab, "s"), "drop": sampler(lab, "d")}
         absent = start_xdp_bench(lab)
-        if not absent:
-            takers["xdp-bench"] = sampler(lab, "x")
-        quiet, refused = rounds(takers, ROUNDS)
+        if absent:
+            result.lacks("xdp-bench", absent)
+        sent = 0
+        for size in QUICK_SIZES if options.quick else SIZES:
+            takers = {name: sampler(lab, letter, size)
+                      for name, letter in zip(ROLES, "sdx"[:2 if absent else 3])}
+            taken = rounds(takers, QUICK_ROUNDS if options.quick else ROUNDS)
+            report(result, size, taken)
+            sent += sum(r["sluice"]["transmitted"] for r in taken[0] + taken[1])
         rule = [r for r in lab.stats("rx", "s1")["rules"] if r["name"] == "flood"][0]
-        sent = sum(r["sluice"]["transmitted"] for r in quiet + refused)
-    ratios = report(quiet, refused, [name for name in takers if name != "sluice"])
-    if absent:
-        print("xdp-bench: not measured: %s" % absent)
-    print("the rule counted %d packets of %d sent" % (rule["packets"], sent))
-    write("drop", {"unit": "packets/s", "against": ratios, "not_measured": {"xdp-bench": absent},
-                   "rounds": quiet, "refused": refused, "rule_packets": rule["packets"],
-                   "sent": sent})
-    return 0 if rule["packets"] == sent else 1
+        if rule["packets"] != sent:
+            result.fails("the rule counted %d packets of %d sent" % (rule["packets"], sent))
+            return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (attach, column, difference, finish, median, ratio, rounds, table, timed,
-                     write, xdp_id)
+from measure import (XDP_FILTER, arguments, attach, column, difference, finish, median, ratio,
+                     rounds, running, table, timed, xdp_id)
 from lab import Lab, LabError
+from result import FLOOR, OURS, PEER
 
 from scapy.all import Ether, IP, UDP
 
 REPEAT = 1000000
-ROUNDS = 9
+ROUNDS, QUICK_ROUNDS = 9, 5
 CPU = str(max(os.sched_getaffinity(0)))
 RULES = (0, 1, 16, 256)
 NAME = "sluice, %d rules"
@@ -51,12 +52,12 @@ def configuration(rules):
 
 def sampler(number, frame):
     def take():
-        _, waited, out = timed(["taskset", "-c", CPU, "bpftool", "prog", "run", "id", str(number),
+        _, noise, out = timed(["taskset", "-c", CPU, "bpftool", "prog", "run", "id", str(number),
                                 "data_in", frame, "repeat", str(REPEAT)])
         found = re.search(r"Return value: (\d+), duration \(average\): (\d+)ns", out)
         if not found or found.group(1) != "2":
             raise LabError("bpftool prog run: expected XDP_PASS (2): %s" % out)
-        return {"value": int(found.group(2)), "waited": waited}
+        return {"value": int(found.group(2)), **noise}
     return take
 
 
@@ -66,8 +67,8 @@ def xdp_filter(lab):
         space = "filter-" + name
         lab.add(space)
         lab.veth("peer", "pf" + name, space, "b0")
-        lab.run(["xdp-filter", "load", "-m", "native", "b0"] + features, ns=space, check=False)
-        lab.run(["xdp-filter", "port", "77", "-p", "udp"], ns=space, check=False)
+        lab.run([XDP_FILTER, "load", "-m", "native", "b0"] + features, ns=space, check=False)
+        lab.run([XDP_FILTER, "port", "77", "-p", "udp"], ns=space, check=False)
         link = lab.link(space, "b0")
         yield "xdp-filter, %s features" % name, link.get("xdp", {}).get("prog", {}).get("id")
 
@@ -103,7 +104,8 @@ def judged_by_last(lab, ids, runs):
     return wrong
 
 
-def main():
+def measured(wanted):
+    """(what rounds() returned, names that were not loaded, [(name, what is wrong)])."""
     with Lab() as lab:
         frame = lab.file("packet", packet())
         ids, failed = load(lab)
@@ -115,37 +117,46 @@ def main():
                 absent.append(name)
         try:
             quiet, refused = rounds({name: sampler(number, frame) for name, number in ids.items()},
-                                    ROUNDS)
+                                    wanted)
             failed += judged_by_last(lab, ids, REPEAT * len(quiet + refused))
         finally:
             for space in ("filter-udp", "filter-all"):
-                lab.run(["xdp-filter", "unload", "--all"], ns=space, check=False)
-    return report(ids, quiet, refused, absent, failed)
+                lab.run([XDP_FILTER, "unload", "--all"], ns=space, check=False)
+    return (quiet, refused), absent, failed
 
 
-def report(ids, quiet, refused, absent, failed):
-    least = {name: min(column(quiet, name)) for name in ids}
-    result = {name: {"median": median(column(quiet, name)), "least": least[name],
-                     "over_empty": difference(quiet, name, "empty"),
-                     "least_over_empty": least[name] - least["empty"],
-                     "to_empty": ratio(quiet, name, "empty")} for name in ids}
-    table(["program", "median ns", "least ns", "over empty", "least over empty", "to empty"],
-          [[name, "%.0f" % r["median"], "%.0f" % r["least"], "%+.0f" % r["over_empty"],
-            "%+.0f" % r["least_over_empty"], "%.2f" % r["to_empty"]]
-           for name, r in result.items()])
-    print("%d quiet rounds, %d noisy ones refused" % (len(quiet), len(refused)))
-    for name in absent:
-        print("%s: not loadable here, not measured" % name)
-    for name, why in failed:
-        print("FAILED: %s: %s" % (name, why))
-    target = result.get(NAME % 16)
-    if target:
-        print("target: 16 rules at most %d ns over empty (median): %s" % (
-            TARGET_NS, "met" if target["over_empty"] <= TARGET_NS else "MISSED"))
-    write("filter", {"unit": "ns/packet", "repeat": REPEAT, "programs": result,
-                     "not_measured": absent, "failed": failed, "rounds": quiet,
-                     "refused": refused})
+def main():
+    options = arguments(__doc__).parse_args()
+    with running("filter", "What the filter costs a packet over an empty XDP program",
+                 options.quick, traffic="BPF_PROG_TEST_RUN, one packet again and again") as result:
+        taken, absent, failed = measured(QUICK_ROUNDS if options.quick else ROUNDS)
+        report(result, *taken)
+        for name in absent:
+            result.lacks(name, "not loadable on this kernel")
+        for name, why in failed:
+            result.fails("%s: %s" % (name, why))
+        result.details(repeat=REPEAT)
     return 1 if failed else 0
+
+
+def role(name):
+    return FLOOR if name == "empty" else OURS if name.startswith("sluice") else PEER
+
+
+def report(result, quiet, refused):
+    least = {name: min(column(quiet, name)) for name in quiet[0]}
+    table(["program", "median ns", "least ns", "over empty", "least over empty", "to empty"],
+          [[name, "%.0f" % median(column(quiet, name)), "%.0f" % least[name],
+            "%+.0f" % difference(quiet, name, "empty"), "%+.0f" % (least[name] - least["empty"]),
+            "%.2f" % ratio(quiet, name, "empty")] for name in least])
+    print("%d quiet rounds, %d noisy ones refused" % (len(quiet), len(refused)))
+    roles = {name: role(name) for name in least}
+    result.rounds("time of a packet over an empty program", "ns", "less", roles, (quiet, refused),
+                  over={name: "empty" for name in least if name != "empty"}, step=1)
+    if NAME % 16 in least:
+        over = difference(quiet, NAME % 16, "empty")
+        result.target("16 rules, over an empty program", "%.0f ns" % over,
+                      "at most %d ns" % TARGET_NS, over <= TARGET_NS)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ CPU to itself: it stands where --noise lets rounds through in which it waited.
 xdpsock and xsk_fwd are not packaged: XDPSOCK and XSK_FWD name binaries. xdpsock
 sends back where it received, so its sink is the generator's end of the veth.
 """
-import argparse
 import contextlib
 import json
 import os
@@ -29,12 +28,13 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, attach, column, dropped, finish, median, rounds, table,
-                     takes_xdp_frames, write)
+from measure import (Window, attach, arguments, column, dropped, finish, median, rounds, running,
+                     table, takes_xdp_frames)
 from lab import Lab, LabError, built, wait_for
+from result import OURS, PEER
 
 SECONDS = 2.0
-ROUNDS = 5
+ROUNDS, QUICK_ROUNDS = 7, 5
 TARGET = 1.0
 USER_TARGET = 0.7
 SYSCALLS_TARGET = 1 / 32
@@ -122,7 +122,7 @@ def sample(lab, pid, cpu, sink=SINK):
         window.stop()
     # The generator offers several times what is forwarded, so only the
     # forwarder's wait spoils the figure.
-    return {"value": window.counted / window.seconds, "waited": window.waited[0], "ran": window.ran,
+    return {"value": window.counted / window.seconds, **window.noise(), "ran": window.ran,
             "per_cpu": window.counted / window.seconds / window.ran[0], "waits": window.waited,
             "packets": window.counted,
             "user_seconds": user_share(lab, data) * window.ran[0] * window.seconds}
@@ -240,16 +240,19 @@ def count_by_strace(lab, cpus):
                                                    "recvmsg")}, "statistics": own}
 
 
-def arguments():
-    parser = argparse.ArgumentParser(description="Forwarders compared on veth.")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+def options_of():
+    parser = arguments(__doc__)
+    parser.add_argument("--rounds", type=int)
     parser.add_argument("--noise", type=float, default=NOISE,
                         help="a forwarder's wait for its CPU over which a round is refused")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    return options
 
 
-def main():
-    options, cpus = arguments(), two_cpus()
+def measured(result, options):
+    """(what rounds() returned, what count_by_strace() did)."""
+    cpus = two_cpus()
     with Lab() as lab:
         lab.add("tx", "box", "sink")
         lab.veth("tx", "t0", "box", "b0")
@@ -261,11 +264,19 @@ def main():
                   "sluice-fwd busy": lambda: take_sluice(lab, cpus, "busy")}
         found, absent = peers(lab, cpus)
         takers.update(found)
-        quiet, refused = rounds(takers, options.rounds, options.noise)
-        strace = count_by_strace(lab, cpus)
-    for name, why in absent.items():
-        print("%s: not measured: %s" % (name, why))
-    return report(list(found), quiet, refused, strace)
+        for name, why in absent.items():
+            result.lacks(name, why)
+        return (rounds(takers, options.rounds, options.noise),
+                None if options.quick else count_by_strace(lab, cpus))
+
+
+def main():
+    options = options_of()
+    with running("forward", "Packets a second through sluice-fwd on veth, in copy mode",
+                 options.quick) as result:
+        taken, strace = measured(result, options)
+        report(result, *taken, strace)
+    return 0
 
 
 def user_ns(quiet, name):
@@ -273,27 +284,34 @@ def user_ns(quiet, name):
     return 1e9 * sum(column(quiet, name, "user_seconds")) / sum(column(quiet, name, "packets"))
 
 
-def verdict(met):
-    return "met" if met else "MISSED"
-
-
-def compare(names, found, quiet, key):
-    """Each of ours with the best peer: {name: rate's ratio, user time's ratio}."""
-    ratios = {}
+def judge(result, names, found, quiet, key):
+    """The targets: each of ours to the best peer, in rate and in user-space time."""
     best = max(found, key=lambda name: median(column(quiet, name, key)))
     least = min(user_ns(quiet, name) for name in found)
     for name in names:
         rate = median([r[name][key] / r[best][key] for r in quiet])
         user = user_ns(quiet, name) / least
-        ratios[name] = {"peer": best, "rate": rate, "user_time": user}
-        print("%s / %s: rate %.3f; target %.1f: %s; user-space time, of the least %.2f; "
-              "target %.1f: %s" % (name, best, rate, TARGET, verdict(rate >= TARGET), user,
-                                   USER_TARGET, verdict(user <= USER_TARGET)))
-    return ratios
+        result.target("%s, rate to that of %s" % (name, best), "%.3f" % rate,
+                      "at least %.1f" % TARGET, rate >= TARGET)
+        result.target("%s, user-space time to the least of a peer" % name, "%.2f" % user,
+                      "at most %.1f" % USER_TARGET, user <= USER_TARGET)
 
 
-def report(found, quiet, refused, strace):
+def figures(result, key, taken):
+    """What the table shows, for the file."""
+    roles = {name: OURS if name.startswith("sluice") else PEER for name in taken[0][0]}
+    result.rounds("forwarded" + ("" if key == "value" else ", for each second that it had a CPU"),
+                  "packets/s", "more", roles, taken, value=lambda s: s[key])
+    result.rounds("user-space time of a packet", "ns", "less", roles, taken,
+                  value=lambda s: 1e9 * s["user_seconds"] / s["packets"])
+    result.rounds("system calls of a packet", "", "less",
+                  {name: role for name, role in roles.items() if role == OURS}, taken,
+                  value=lambda s: max(s["syscalls_per_packet"]))
+
+
+def report(result, quiet, refused, strace):
     ours = [name for name in quiet[0] if name.startswith("sluice")]
+    found = [name for name in quiet[0] if name not in ours]
     calls = {name: max(max(r[name]["syscalls_per_packet"]) for r in quiet) for name in ours}
     table(["forwarder", "Mpps", "Mpps/CPU", "waited", "user ns/packet", "syscalls/packet"],
           [[name, "%.3f" % (median(column(quiet, name)) / 1e6),
@@ -303,18 +321,18 @@ def report(found, quiet, refused, strace):
     waited = max(r[name]["waited"] for r in quiet for name in r) > NOISE
     if waited:
         print("noisy rounds were let through: rates are by the forwarder's CPU time")
-    ratios = compare(ours, found, quiet, "per_cpu" if waited else "value") if found else {}
+    key = "per_cpu" if waited else "value"
+    figures(result, key, (quiet, refused))
+    if found:
+        judge(result, ours, found, quiet, key)
     worst = max(calls.values())
-    print("system calls a packet %.4f; target %.4f: %s" % (
-        worst, SYSCALLS_TARGET, verdict(worst <= SYSCALLS_TARGET)))
+    result.target("system calls of a packet", "%.4f" % worst, "at most %.4f" % SYSCALLS_TARGET,
+                  worst <= SYSCALLS_TARGET)
     print("%d rounds, %d noisy ones refused" % (len(quiet), len(refused)))
     if strace:
         print("strace's count %s, sluice-fwd's own %s" % (strace["strace"],
                                                           strace["statistics"]))
-    write("forward", {"unit": "packets/s", "ratio_to_best_peer": ratios,
-                      "syscalls_per_packet": calls, "strace": strace, "rounds": quiet,
-                      "refused": refused})
-    return 0
+        result.details(strace=strace)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ by eth1 and eth0 is the sink, all else alike.
 The peers are not packaged: XDPSOCK and XSK_FWD name binaries; one that is not
 there, or does not forward, is listed with the reason.
 """
-import argparse
 import json
 import os
 import signal
@@ -36,7 +35,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "tests"),
                 os.path.join(ROOT, "tests", "vm")]
 from lab import Lab, LabError, built, wait_for
-from measure import table, write
+from measure import arguments, finish, running, table
+from result import OURS, PEER, candidate
 
 TARGET = 1.2
 SECONDS = 0.5    # of a flood, virtual; settled before for SETTLE
@@ -272,20 +272,38 @@ def report(nic, found):
                     own_us(ours, alone) / own_us(peer, alone)))
 
 
+def figures(result, nic, found):
+    """What the table shows, for the file: one sample each, so no verdict is drawn of it."""
+    alone = found["alone"]
+    shown = {name: one for name, one in found.items() if name != "alone" and one.get("pps")}
+    for name, one in found.items():
+        if name not in shown and name != "alone":
+            result.lacks("%s, %s" % (nic, name), row(name, one, alone)[1])
+    for what, unit, better, value in (
+            ("forwarded in a virtual second", "packets/s", "more", lambda one: one["pps"]),
+            ("own time of a packet", "us", "less", lambda one: own_us(one, alone))):
+        result.figure(what, unit, better, [
+            candidate(name, OURS if name.startswith("sluice") else PEER, [{name: one}], (), value)
+            for name, one in shown.items()], at={"NIC": nic})
+
+
 def main():
-    parser = argparse.ArgumentParser(description="Forwarders compared in a guest.")
+    parser = arguments(__doc__)
     parser.add_argument("--kernel", default="newest")
     parser.add_argument("nic", nargs="*", default=list(NICS))
     options = parser.parse_args()
-    results = {}
-    for nic in options.nic:
-        results[nic] = guest(options.kernel, nic)
-        report(nic, results[nic])
-    write("guest_forward", {"kernel": options.kernel, "nics": results})
+    with running("guest_forward", "sluice-fwd beside xdpsock and xsk_fwd in a guest",
+                 clock="virtual", traffic="pktgen, in the guest") as result:
+        results = {}
+        for nic in options.nic:
+            results[nic] = guest(options.kernel, nic)
+            report(nic, results[nic])
+            figures(result, nic, results[nic])
+        result.details(kernel=options.kernel, nics=results)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--guest"]:
         in_guest(*sys.argv[2:4])
     else:
-        main()
+        finish(main)

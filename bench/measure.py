@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""What the benchmarks share: interleaved rounds, noise, tables, JSON.
+"""What the benchmarks share: a run on a quiet machine, interleaved rounds, noise, tables.
 
-A machine with other work on it slows whoever runs just then. So candidates take
-turns (A B A B), a round in which a measured process had to wait for its CPU
-longer than NOISE of the time is not used but repeated, and what is compared is
-the ratio within one round. Every sample is written out, the refused ones too.
+A machine with other work on it slows whoever runs just then. So a run is refused where a
+second before it was not quiet (machine.py); candidates take turns (A B A B); a round in
+which a measured process had to wait for its CPU longer than NOISE of the time, or the
+hypervisor withheld as much, is not used but repeated, and said; and what is compared is
+the ratio within one round. Every sample is written out, the refused ones too (result.py).
 """
+import argparse
+import contextlib
 import glob
-import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -19,10 +20,15 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests"))
 from lab import BUILD, LabError, built  # noqa: E402
+import machine  # noqa: E402
+from result import Result  # noqa: E402
 
 # Of the time of a sample; the least that tells a quiet machine from one on
 # which something else ran (a quiet one shows 0.1 to 0.5 %).
 NOISE = 0.02
+RESULTS = os.path.join(BUILD, "bench")
+XDP_FILTER = os.environ.get("XDP_FILTER") or "xdp-filter"  # the user's own, or Debian's
+REFUSED = 3  # the exit status of a run that a busy machine did not let be
 
 
 class Noisy(Exception):
@@ -44,21 +50,16 @@ def schedstat(pid):
 
 
 def cpu_ticks(cpu):
-    """(ticks of softirqs, ticks of all kinds) of a CPU since boot."""
-    with open("/proc/stat") as file:
-        for line in file:
-            name, *fields = line.split()
-            if name == "cpu%s" % cpu:
-                ticks = [int(field) for field in fields[:8]]  # guest time is in user time
-                return ticks[6], sum(ticks)
-    raise LabError("/proc/stat: no CPU %s" % cpu)
+    """{kind: ticks since boot} of a CPU; None: of all."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return machine.ticks(file.read(), cpu)
 
 
 class Window:
     """
     Between start and stop(): time, run time and wait of processes, how far
-    count(), if given, went on, and how much of the time of `cpu`, if given, was
-    softirqs'. What is compared must come from one window.
+    count(), if given, went on, and how much of the time of `cpu` (None: of all) was
+    softirqs' or withheld by the hypervisor. What is compared must come from one window.
     """
 
     def __init__(self, pids, count=lambda: 0, cpu=None):
@@ -66,54 +67,70 @@ class Window:
         self.counted = count()
         self.start = time.monotonic()
         self.before = [schedstat(pid) for pid in pids]
-        self.ticks = cpu_ticks(cpu) if cpu is not None else (0, 0)
+        self.ticks = cpu_ticks(cpu)
 
     def stop(self):
         # In the order of the start, so that both ends are as late.
         self.counted = self.count() - self.counted
         self.seconds = time.monotonic() - self.start
         after = [schedstat(pid) for pid in self.pids]
-        if self.cpu is not None:
-            soft, every = (b - a for a, b in zip(self.ticks, cpu_ticks(self.cpu)))
-            self.softirq = soft / max(every, 1)
+        self.shares = machine.shares(self.ticks, cpu_ticks(self.cpu))
         self.ran = [(b[0] - a[0]) / 1e9 / self.seconds for a, b in zip(self.before, after)]
         self.waited = [(b[1] - a[1]) / 1e9 / self.seconds for a, b in zip(self.before, after)]
         return self
 
+    def noise(self):
+        """What a sample carries of the window's: of the first process, and of the CPU."""
+        return {"waited": self.waited[0], "softirq": self.shares["softirq"],
+                "steal": self.shares["steal"]}
+
 
 def timed(argv):
     """
-    Runs a command whose errors go to its output: (seconds from fork to exit,
-    share of them in which it waited for a CPU, output). LabError if it fails.
+    Runs a command whose errors go to its output: (seconds from fork to exit, the noise of
+    that time as Window.noise() has it, output). LabError if it fails.
     """
-    start = time.monotonic()
+    start, ticks = time.monotonic(), cpu_ticks(None)
     proc = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     with proc:
         out = proc.stdout.read()
         # Left a zombie for the moment: it still has its times.
         os.waitid(os.P_PID, proc.pid, os.WEXITED | os.WNOWAIT)
         seconds = time.monotonic() - start
+        shares = machine.shares(ticks, cpu_ticks(None))
         waited = schedstat(proc.pid)[1] / 1e9 / seconds
     if proc.returncode != 0:
         raise LabError("%s: exit %d\n%s" % (" ".join(argv), proc.returncode, out))
-    return seconds, waited, out
+    return seconds, {"waited": waited, "softirq": shares["softirq"],
+                     "steal": shares["steal"]}, out
+
+
+def disturbed(samples, noise):
+    """What disturbed a round {name: sample} more than `noise` lets through; None: nothing."""
+    say = {"waited": "waited for a CPU", "steal": "had its CPU withheld by the hypervisor"}
+    share, kind, name = max((sample.get(kind) or 0, kind, name)
+                            for name, sample in samples.items() for kind in say)
+    return None if share <= noise else "%s %s %.1f %% of its time (%.0f %% is let through)" % (
+        name, say[kind], 100 * share, 100 * noise)
 
 
 def rounds(candidates, wanted, noise=NOISE):
     """
     Takes one sample of each candidate {name: function}, in turn, until `wanted`
-    rounds are quiet; a sample is a dictionary with "value" and "waited" (a
-    share of its time, refused over `noise`). Returns (quiet rounds, refused
+    rounds are quiet; a sample is a dictionary with "value" and Window.noise()'s shares
+    of its time, refused over `noise`. Returns (quiet rounds, refused
     ones); Noisy after three times as many rounds with fewer than three quiet.
     """
-    quiet, refused = [], []
+    quiet, refused, why = [], [], None
     while len(quiet) < wanted and len(quiet) + len(refused) < 3 * wanted:
         samples = {name: take() for name, take in candidates.items()}
-        worst = max(sample["waited"] for sample in samples.values())
-        (refused if worst > noise else quiet).append(samples)
+        why = disturbed(samples, noise)
+        (refused if why else quiet).append(samples)
+        if why:
+            print("round %d refused: %s" % (len(quiet) + len(refused), why), file=sys.stderr)
     if len(quiet) < min(3, wanted):
-        raise Noisy("%d quiet rounds of %d: the machine is too busy to measure" % (
-            len(quiet), len(quiet) + len(refused)))
+        raise Noisy("%d quiet rounds of %d: the machine became too busy to measure; the last: %s" %
+                    (len(quiet), len(quiet) + len(refused), why))
     return quiet, refused
 
 
@@ -142,15 +159,32 @@ def table(heads, rows):
                         for i, (c, w) in enumerate(zip(row, widths))).rstrip())
 
 
-def write(name, result):
-    """build/bench/NAME.json, with what the figures depend on."""
-    folder = os.path.join(BUILD, "bench")
-    os.makedirs(folder, exist_ok=True)
-    result["machine"] = {"kernel": platform.release(), "cpus": os.cpu_count(),
-                         "arch": platform.machine()}
-    with open(os.path.join(folder, name + ".json"), "w") as out:
-        json.dump(result, out, indent=1)
-        out.write("\n")
+def arguments(description):
+    """A parser with what every benchmark takes; it may add its own."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--quick", action="store_true",
+                        help="fewer rounds and cases: for a look, not for a published figure")
+    return parser
+
+
+@contextlib.contextmanager
+def running(name, question, quick=False, **more):
+    """
+    A Result that is written to build/bench/NAME.json when the block ends well. machine.Busy
+    at once where the machine is not quiet; where it became so meanwhile, that is said and
+    recorded. A clock of virtual time minds neither.
+    """
+    result = Result(name, question, quick, **more)
+    virtual = result.data["clock"] == "virtual"
+    state = {} if virtual else {"before": machine.demand_quiet()}
+    yield result
+    if not virtual:
+        state["after"] = machine.look()
+        for why in state["after"]["why"]:
+            print("the machine became busy while this ran: %s" % why, file=sys.stderr)
+    state["fake"] = any(of.get("fake", False) for of in list(state.values()))
+    result.data["state"] = state
+    print("written: %s" % result.write(RESULTS))
 
 
 def attach(lab, ns, dev, name):
@@ -180,9 +214,12 @@ def takes_xdp_frames(lab, *ends):
 
 
 def finish(main):
-    """Runs a benchmark's main(); exits 1 where nothing could be measured."""
+    """Runs a benchmark's main(); exits REFUSED where the machine did not let it measure."""
     try:
         sys.exit(main())
-    except Noisy as why:
+    except (Noisy, machine.Busy) as why:
+        print("not measured: %s" % why, file=sys.stderr)
+        sys.exit(REFUSED)
+    except LabError as why:
         print("not measured: %s" % why, file=sys.stderr)
         sys.exit(1)

@@ -10,20 +10,23 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (column, finish, median, rounds, table, takes_xdp_frames, timed, write)
+from measure import (arguments, column, finish, median, rounds, running, table,
+                     takes_xdp_frames, timed)
 from lab import Lab, built, wait_for
+from result import OURS
 
-ROUNDS = 15
+ROUNDS, QUICK_ROUNDS = 15, 7
 TARGET_MS = 50
 PORTS = 65536
+TOP = "--top 1, all seen"
 CONFIG = "interface r0 { mode native }\ndefault drop\n"
 
 
 def sampler(lab, *args):
     # Entered here, not by `ip netns exec`, whose mounts would be timed as well.
     def take():
-        seconds, waited, _ = lab.within("rx", timed, [built("sluice"), "ports"] + list(args))
-        return {"value": seconds * 1e3, "waited": waited}
+        seconds, noise, _ = lab.within("rx", timed, [built("sluice"), "ports"] + list(args))
+        return {"value": seconds * 1e3, **noise}
     return take
 
 
@@ -34,43 +37,53 @@ def flood(lab):
                  str(PORTS), "--rate", "200k"], ns="tx")
 
 
-def measure(lab, name_args):
-    """Rounds of `sluice ports` with each of {name: arguments}: (samples in ms by name, noisy)."""
-    quiet, refused = rounds({name: sampler(lab, *args) for name, args in name_args.items()},
-                            ROUNDS)
-    return {name: column(quiet, name) for name in name_args}, refused
+def measure(lab, name_args, wanted):
+    """Rounds of `sluice ports` with each of {name: arguments}."""
+    return rounds({name: sampler(lab, *args) for name, args in name_args.items()}, wanted)
 
 
-def main():
+def measured(wanted):
+    """([what rounds() returned], the counters that were printed at last)."""
     with Lab() as lab:
         lab.add("tx", "rx")
         lab.veth("tx", "t0", "rx", "r0")
         takes_xdp_frames(lab, ("rx", "r0"))
         lab.apply(CONFIG, "rx")
         lab.run([built("sluice-gen"), "t0", "--dport", "9-10", "--count", "2"], ns="tx")
-        runs, refused = measure(lab, {"--json, 2 ports seen": ["--json"]})
+        few = measure(lab, {"--json, 2 ports seen": ["--json"]}, wanted)
         flood(lab)
         wait_for(lambda: lab.stats("rx", "r0")["rx"]["packets"] >= 2 * PORTS + 2, 5)
-        all_seen, more = measure(lab, {"--top 1, all seen": ["--top", "1"],
-                                       "--json, all seen": ["--json"]})
+        every = measure(lab, {TOP: ["--top", "1"], "--json, all seen": ["--json"]}, wanted)
         found = lab.sluice_json("ports", "--json", ns="rx")["ports"]
-    return report({**runs, **all_seen}, refused + more, found)
+    return [few, every], found
 
 
-def report(runs, refused, found):
+def main():
+    options = arguments(__doc__).parse_args()
+    with running("ports", "How long `sluice ports` takes to read 131,072 port counters",
+                 options.quick) as result:
+        taken, found = measured(QUICK_ROUNDS if options.quick else ROUNDS)
+        return report(result, taken, found)
+
+
+def report(result, taken, found):
     packets = sum(p["packets"] for p in found)
     table(["sluice ports", "median ms", "least", "most"],
           [[name, "%.1f" % median(ms), "%.1f" % min(ms), "%.1f" % max(ms)]
-           for name, ms in runs.items()])
-    print("%d noisy rounds refused" % len(refused))
-    print("%d counters printed, %d packets in them of %d sent" % (
-        len(found), packets, 2 * PORTS + 2))
-    reading = median(runs["--top 1, all seen"])
-    print("target: all counters read within %d ms: %s" % (
-        TARGET_MS, "met" if reading < TARGET_MS else "MISSED"))
-    write("ports", {"unit": "ms", "samples": runs, "refused": refused, "counters": len(found),
-                    "packets": packets})
-    return 0 if (len(found), packets) == (2 * PORTS, 2 * PORTS + 2) else 1
+           for quiet, _ in taken for name in quiet[0] for ms in [column(quiet, name)]])
+    print("%d noisy rounds refused" % sum(len(refused) for _, refused in taken))
+    for quiet, refused in taken:
+        result.rounds("the whole command", "ms", "less", dict.fromkeys(quiet[0], OURS),
+                      (quiet, refused))
+    reading = median(column(taken[1][0], TOP))
+    result.target("all counters read", "%.1f ms" % reading, "less than %d ms" % TARGET_MS,
+                  reading < TARGET_MS)
+    wanted = 2 * PORTS, 2 * PORTS + 2
+    if (len(found), packets) != wanted:
+        result.fails("%d counters with %d packets were printed, not %d with %d" % (
+            len(found), packets, *wanted))
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
