@@ -11,12 +11,14 @@
 # make fuzz           each fuzz target for FUZZ_SECONDS (600), two side by side
 # make bench          benchmarks, beside their peers (root); bench-quick: a few, in three minutes
 # make install        into $(DESTDIR)$(PREFIX)
+# make deb            Debian packages, into build/deb
 # make lint           formatters and static analysis
 # make golden-update  take the golden tests' present output as expected
 #
-# demo, check, check-vm, driver, fuzz and bench install the Debian packages they miss first.
+# demo, check, check-vm, driver, fuzz, bench and deb install the Debian packages they miss first.
 
 PREFIX ?= /usr/local
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 BUILD := build
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-16 clang-14,$(shell command -v $(c) 2>/dev/null)) clang)
 PKG_CONFIG ?= pkg-config
@@ -231,13 +233,13 @@ PACKAGES := config/debian/ensure-packages
 
 .PHONY: check check-quick check-vm driver soak demo bench bench-quick fuzz
 check:
-	$(PACKAGES) build demo test vm
+	$(PACKAGES) build demo test package vm
 	+$(MAKE) all unit fuzz-targets
 	tests/run
 
 # The tools once more by each compiler that verifiers see the objects of.
 check-vm:
-	$(PACKAGES) build demo test vm matrix
+	$(PACKAGES) build demo test package vm matrix
 	+$(MAKE) all
 	+for c in clang-14 clang-19; do \
 		command -v $$c >/dev/null || continue; \
@@ -289,6 +291,9 @@ golden-update: all
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/sluice \
+		$(addprefix $(DESTDIR)$(PREFIX)/share/man/man,5 7 8) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(ZSH_COMPLETIONS) \
+		$(DESTDIR)$(PREFIX)/share/doc/sluice/examples \
 		$(DESTDIR)$(PREFIX)/include/sluice $(DESTDIR)/etc/sluice \
 		$(DESTDIR)$(PREFIX)/share/doc/sluice/ext \
 		$(DESTDIR)$(PREFIX)/share/doc/sluice/stage
@@ -298,8 +303,26 @@ install: all
 	install -m 644 config/ext/*.bpf.c $(DESTDIR)$(PREFIX)/share/doc/sluice/ext
 	install -m 644 config/stage/*.c $(DESTDIR)$(PREFIX)/share/doc/sluice/stage
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sluice
+	install -m 644 config/prometheus/sluice.rules.yml config/grafana/sluice.json $(DESTDIR)$(PREFIX)/share/doc/sluice/examples
+	install -m 644 config/examples/* $(DESTDIR)$(PREFIX)/share/doc/sluice/examples
+	for s in 5 7 8; do install -m 644 docs/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s || exit; done
+	install -m 644 config/completion/sluice.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice
+	install -m 644 config/completion/_sluice $(DESTDIR)$(ZSH_COMPLETIONS)
 	[ -e $(DESTDIR)/etc/sluice/sluice.conf ] || \
 		install -m 644 config/sluice.conf $(DESTDIR)/etc/sluice
+
+# Not this make's flags: debhelper calls make itself, for its own copy.
+.PHONY: deb
+deb:
+	$(PACKAGES) build package
+	rm -rf $(BUILD)/deb
+	mkdir -p $(BUILD)/deb/sluice
+	tar -c --exclude=./.git --exclude=./build --exclude=./$(BUILD) . | tar -x -C $(BUILD)/deb/sluice
+	cp -a config/debian $(BUILD)/deb/sluice/debian
+	cp config/systemd/sluice.service 'config/systemd/sluice-fwd@.service' $(BUILD)/deb/sluice/debian
+	for u in config/systemd/sluice-export*; do cp $$u $(BUILD)/deb/sluice/debian/sluice.$${u##*/} || exit; done
+	cd $(BUILD)/deb/sluice && env -u MAKEFLAGS -u MAKEOVERRIDES -u MAKELEVEL dpkg-buildpackage --build=binary --no-sign
+	rm -rf $(BUILD)/deb/sluice
 
 .PHONY: clean
 clean:
