@@ -245,8 +245,8 @@ check-vm:
 		command -v $$c >/dev/null || continue; \
 		$(MAKE) CLANG=$$c BUILD=$(BUILD)/$$c $(BUILD)/$$c/sluice || exit; \
 	done
-	+$(MAKE) driver
-	tests/run matrix
+	+$(MAKE) driver deb
+	tests/run matrix dkms
 
 driver:
 	$(PACKAGES) build vm driver
