@@ -14,7 +14,8 @@ import xsk
 from lab import wait_for
 
 TX_RING, STATISTICS, OPTIONS, MMAP_OFFSETS = 3, 7, 8, 1  # linux/if_xdp.h, here and below
-NEED_WAKEUP = 8
+NEED_WAKEUP, USE_SG = 8, 16
+CONTINUED = 1      # of a descriptor: the next one has more of the frame
 RX, TX, FILL, COMPLETION = range(4)
 RING_SETUP = (xsk.RX_RING, TX_RING, xsk.FILL_RING, xsk.COMPLETION_RING)
 RING_PAGES = (0, 0x80000000, 0x100000000, 0x180000000)
@@ -72,6 +73,7 @@ class Xsk:
         self.count, self.chunk, self.headroom = count, chunk, headroom
         self.umem = mmap.mmap(-1, count * chunk)
         self.always = not flags & NEED_WAKEUP
+        self.parts = b""  # of a frame that is not all there
         self.rings = []
         self.socket = socket.socket(xsk.AF_XDP, socket.SOCK_RAW)
         try:
@@ -131,8 +133,11 @@ class Xsk:
     def take(self, meta=0):
         """Frames received, with what is before them; their buffers go back."""
         found = []
-        for address, length, _ in self.rings[RX].take():
-            found.append(bytes(self.umem[address - meta:address + length]))
+        for address, length, options in self.rings[RX].take():
+            self.parts += bytes(self.umem[address - meta:address + length])
+            if not options & CONTINUED:
+                found.append(self.parts)
+                self.parts = b""
             # aligned chunks: where in the chunk is all the same
             self.fill([address - address % self.chunk])
         self.kick()
@@ -140,14 +145,19 @@ class Xsk:
 
     def send(self, frames):
         """Hands over as many frames as there are spare buffers; how many."""
-        descs = []
-        for data in frames[:len(self.spare)]:
-            address = self.spare.pop(0)
-            self.umem[address:address + len(data)] = data
-            descs.append((address, len(data), 0))
+        descs, given = [], 0
+        for data in frames:
+            parts = [data[at:at + self.chunk] for at in range(0, len(data), self.chunk)]
+            if len(parts) > len(self.spare):
+                break
+            for left, part in enumerate(parts, 1 - len(parts)):
+                address = self.spare.pop(0)
+                self.umem[address:address + len(part)] = part
+                descs.append((address, len(part), CONTINUED if left else 0))
+            given += 1
         self.rings[TX].put(*descs)
         self.kick()
-        return len(descs)
+        return given
 
     def sent(self):
         """How many of them are done since the last call; checks that none is done twice."""

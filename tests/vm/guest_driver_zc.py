@@ -6,9 +6,11 @@ e1000e that `make driver` built. Root.
     eth0 (pktgen, frames) ---- hub ---- eth1 (socket)
     eth2 (the forwarder's other end) --- hub ---- eth3 (counts)
 """
+import contextlib
 import errno
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -18,8 +20,9 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "oracle")]
 import guest_forwarder
 import xsk
-from guest_driver import (COUNT, ETHERTYPE, FRAMES, SETTLE, Load, carried, exact, frame, module,
-                          statistic, until_gone)
+from guest import COMPLAINT
+from guest_driver import (COUNT, ETHERTYPE, FRAMES, Load, carried, exact, frame, module,
+                          none_kept, statistic, unloaded)
 from guest_driver_xsk import (ANSWER, DEV_BOUND, META, NEED_WAKEUP, Redirect, Xsk, ask,
                               put_meta)
 from lab import SO_RCVBUFFORCE, Lab, built, wait_for
@@ -32,6 +35,8 @@ SHOWN = 20         # of the changes that wait for the link, and for frames
 BURST = 64         # frames, less than any ring
 RING = 256         # the driver's
 SHORT = (14, 16)   # bytes that the hardware does not pad
+TCTL, TCTL_EN = 0x400, 2
+HANG_SECONDS = 60  # the driver looks every 2 s, the stack waits for 5
 NO_DATA = -errno.ENODATA
 
 
@@ -90,19 +95,19 @@ def same(got, want):
     check(len(got), len(want), "frames")
 
 
-def receives(sock, frames, meta=0):
+def receives(sock, frames, meta=0, few=BURST):
     """eth0 sends them a few at a time; what the socket gets of them."""
     found = []
     with packets("eth0") as source:
-        for first in range(0, len(frames), BURST):
-            part = frames[first:first + BURST]
+        for first in range(0, len(frames), few):
+            part = frames[first:first + few]
             for data in part:
                 source.send(data)
             found += gather(sock, len(part), meta)
     return found
 
 
-def transmits(sock, frames):
+def transmits(sock, frames, few=BURST):
     """The socket sends them; what eth0 gets of them. All are done in the end."""
     def free(count):
         return wait_for(lambda: sock.kick() or sock.sent() >= 0 and len(sock.spare) >= count, 5)
@@ -110,12 +115,12 @@ def transmits(sock, frames):
     found, given = [], 0
     with packets("eth0") as sink:
         while given < len(frames) and free(BURST):
-            given += sock.send(frames[given:given + BURST])
+            given += sock.send(frames[given:given + few])
         check(free(sock.count // 2), True, "all buffers are free again")
         sink.settimeout(1)
         try:
             while len(found) < len(frames):
-                found.append(sink.recv(2048))
+                found.append(sink.recv(16384))
         except TimeoutError:
             pass
     return found
@@ -289,9 +294,48 @@ def disturbed(tap, lab, redirect):
                     sock.sent()
                     sock.take()
             up(lab, "eth0", "eth1")
-            time.sleep(1)
-            while sock.take():
-                pass
+            while gather(sock, 1):
+                pass  # what waited in the NIC
+            works(lab, sock)
+
+
+def stop_sending(dev):
+    """The hardware goes on to take descriptors' addresses, and sends none (TCTL.EN)."""
+    fd = os.open("/sys/class/net/%s/device/resource2" % dev, os.O_RDWR)  # IOADDR, IODATA
+    os.pwrite(fd, struct.pack("I", TCTL), 0)
+    control, = struct.unpack("I", os.pread(fd, 4, 4))
+    os.pwrite(fd, struct.pack("I", control & ~TCTL_EN), 4)
+    os.close(fd)
+
+
+@contextlib.contextmanager
+def provoked(lab, *expected):
+    """The kernel is to complain in these words, and in no others; it is forgotten after that."""
+    def complaints():
+        return [line for line in lab.output(["dmesg"]).splitlines() if COMPLAINT.search(line)]
+    check(complaints(), [], "complaints before")
+    lab.run(["dmesg", "-n", "1"])  # not on the console, which is looked at, too
+    yield
+    found = complaints()
+    for words in expected:
+        check(any(words in line for line in found), True, "the kernel says " + words)
+    check([line for line in found if not any(words in line for words in expected)], [],
+          "other complaints")
+    lab.run(["dmesg", "--clear"])
+    lab.run(["dmesg", "-n", "4"])
+
+
+def hung(tap, lab, redirect):
+    with tap.case("the NIC sends no more: the watchdog resets it, and the socket goes on"):
+        with Xsk("eth1") as sock:
+            redirect.to(sock)
+            works(lab, sock)
+            before = statistic(lab, "eth1", "tx_timeout_count")
+            with provoked(lab, "Detected Hardware Unit Hang", "NETDEV WATCHDOG"):
+                stop_sending("eth1")
+                sock.send(back(BURST))
+                check(wait_for(lambda: statistic(lab, "eth1", "tx_timeout_count") > before,
+                               HANG_SECONDS), True, "a reset by the watchdog")
             works(lab, sock)
 
 
@@ -308,16 +352,9 @@ def removed(tap, lab, redirect):
         with Xsk("eth1") as sock:
             redirect.to(sock)
             up(lab, "eth0", "eth1")
-            sender = threading.Thread(target=until_gone, args=(numbered(1)[0],))
-            sender.start()
-            time.sleep(1)
-            lab.run(["rmmod", "e1000e"])
-            sender.join()
+            unloaded(lab)
             sock.kick()
-        check(os.path.exists("/sys/class/net/eth1"), False, "eth1")
-        time.sleep(SETTLE)
-        stalled = [line for line in lab.output(["dmesg"]).splitlines() if "stalled pool" in line]
-        check(stalled, [], "page pools that keep pages")
+        none_kept(lab)
 
 
 def main():
@@ -333,6 +370,7 @@ def main():
         full(tap, lab, redirect)
         refused(tap, lab, redirect)
         disturbed(tap, lab, redirect)
+        hung(tap, lab, redirect)
         detach(lab)
         metadata(tap, lab)
         described(tap, lab)
