@@ -280,6 +280,19 @@ static int turn_ms(struct server *server)
 	return server->clients.n ? most : -1;
 }
 
+/*
+ * What kept libmicrohttpd from listening, as many as there may be, may have ended in this run. It
+ * looks at the beginning of one: without another it would be deaf as long as nobody is left.
+ */
+static void run(struct server *server)
+{
+	size_t before = server->clients.n;
+
+	MHD_run(server->daemon);
+	if (server->clients.n < before)
+		MHD_run(server->daemon);
+}
+
 static int serve(struct server *server, int epoll_fd)
 {
 	struct pollfd fds[] = { { .fd = epoll_fd, .events = POLLIN },
@@ -291,7 +304,7 @@ static int serve(struct server *server, int epoll_fd)
 			return -errno;
 		if (fds[1].revents)
 			err = take_answers(server);
-		MHD_run(server->daemon);
+		run(server);
 		sl_clients_evict(&server->clients,
 				 server->clients.n < SL_CLIENTS_MAX ?
 					 SL_CLIENT_MOST_NS :

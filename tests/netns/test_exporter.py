@@ -13,6 +13,7 @@ import json
 import os
 import random
 import resource
+import signal
 import socket
 import sys
 import time
@@ -432,6 +433,20 @@ def slow(tap, exporter, readings):
     readings.append((resident_kb(server), descriptors(server)))
 
 
+def leaves(tap, exporter):
+    """All whom it can serve are there, and go at once."""
+    server = exporter.server()
+    links = [exporter.connect() for _ in range(1000)]
+    wait_for(lambda: descriptors(server) > 450)
+    os.kill(server, signal.SIGSTOP)
+    for link in links:
+        link.close()
+    os.kill(server, signal.SIGCONT)
+    wait_for(lambda: descriptors(server) < 30)
+    with tap.case("leaves: it still listens"):
+        check(exporter.get()[0], 200, "status")
+
+
 def attacked(tap):
     resource.setrlimit(resource.RLIMIT_NOFILE, (8192,) * 2)
     with Lab() as lab:
@@ -441,6 +456,7 @@ def attacked(tap):
         for _ in range(2):
             crowd(tap, exporter, readings)
             slow(tap, exporter, readings)
+        leaves(tap, exporter)
         tap.diag("resident kB, descriptors: %r" % readings)
         tap.ok(max(fds for _kb, fds in readings) < 560, "bounded: descriptors", readings)
         tap.ok(readings[-1][0] < readings[2][0] + 4096 and readings[-1][0] < 40000,
