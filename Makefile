@@ -233,7 +233,7 @@ PACKAGES := config/debian/ensure-packages
 
 .PHONY: check check-quick check-vm driver soak demo bench bench-quick fuzz
 check:
-	$(PACKAGES) build demo test package vm
+	$(PACKAGES) build demo test vm
 	+$(MAKE) all unit fuzz-targets
 	tests/run
 
@@ -246,7 +246,7 @@ check-vm:
 		$(MAKE) CLANG=$$c BUILD=$(BUILD)/$$c $(BUILD)/$$c/sluice || exit; \
 	done
 	+$(MAKE) driver deb
-	tests/run matrix dkms
+	tests/run matrix deb dkms
 
 driver:
 	$(PACKAGES) build vm driver
