@@ -116,7 +116,7 @@ class Case:
         path = lab.file("sluice.conf", text)
         checks = [timed([built("sluice"), "check", path])[0] for _ in range(3)]
         start = time.monotonic()
-        applied = lab.sluice_json("apply", "--json", path, ns=self.filter)
+        applied = lab.sluice_json("apply", "--force", "--json", path, ns=self.filter)
         self.about.update(check_s=min(checks), apply_s=time.monotonic() - start,
                           table_bytes=applied["interfaces"][0]["table_bytes"])
         self.candidates["sluice"] = str(xdp_id(lab, self.filter, "b0"))

@@ -92,7 +92,7 @@ def reload_all(tap, lab, paths, reloads):
     # The bound for the generator if nobody ends it: a reload takes two seconds at most.
     sender = generator(lab, 60 + 2 * reloads)
     begin = time.monotonic()
-    swaps = [lab.sluice_json("apply", "--json", paths[(number + 1) % 2], ns="box")
+    swaps = [lab.sluice_json("apply", "--force", "--json", paths[(number + 1) % 2], ns="box")
              ["interfaces"][0]["swap_ms"] for number in range(reloads)]
     seconds = time.monotonic() - begin
     lab.end(sender, signal.SIGINT)
@@ -121,7 +121,7 @@ def under_load(tap, lab, chain, others, reloads):
              lab.file("b.conf", config("drop", chain, others, A_CHAIN)))
     tap.equal([answers(lab, path) for path in paths], ["table", "vectors"],
               "one lookup has few keys, the other many")
-    lab.sluice("apply", paths[0], ns="box")
+    lab.sluice("apply", "--force", paths[0], ns="box")
     before = received(lab)
     sent = reload_all(tap, lab, paths, reloads)
     stats = settle(lab, "box", "box0", sent["transmitted"])

@@ -127,10 +127,13 @@ def upgrade(tap, lab, system):
 
 def purge(tap, lab, system, clean, forwarder):
     system.run(["rm", "/etc/sluice/box.conf"])
-    system.run(["sh", "-c", "mkdir -p /var/lib/sluice && echo >/var/lib/sluice/history"])
+    tap.ok(system.output(["ls", "/var/lib/sluice/history"]), "before the purge there is a history")
     tap.ok(lab.link("box", "b0").get("xdp"), "before the purge the filter is attached")
     done = system.run(["dpkg", "--purge"] + list(reversed(NAMES)))
-    tap.ok(not done.stderr, "purged without a complaint", done.stderr)
+    # debhelper of the one release puts units where no other package of the other has any.
+    said = [line for line in done.stderr.splitlines()
+            if "'/lib/systemd/system' not empty" not in line]
+    tap.equal(said, [], "purged without a complaint")
     tap.equal(sorted(system.files() ^ clean), [], "purged: all files are as before")
     tap.ok(wait_for(lambda: forwarder.poll() is not None), "purged: the forwarder has ended")
     left = [lab.link("box", name).get("xdp") for name in ("b0", "b1")]
