@@ -103,3 +103,8 @@ def parse(text):
                 raise ValueError("misplaced, or twice: %s" % line)
             samples[key] = float(value)
     return samples
+
+
+def descriptors(pid):
+    """How many a process has open."""
+    return len(os.listdir("/proc/%d/fd" % pid))
