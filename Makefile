@@ -31,7 +31,8 @@ CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE -DSL_BUILD='"$(BUILD)"'
 ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
 	-Iinclude -I. -I/usr/include/$(ARCH_INCLUDE)
-LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lseccomp -lsystemd -lm
+LIBS := -lxdp -lbpf -ljansson -lcap-ng -lpcap -lmnl -lseccomp -lm
+FWD_LIBS := $(LIBS) -lsystemd
 
 LIB_SRC := $(wildcard lib/*.c)
 CLI_SRC := $(wildcard cli/*.c)
@@ -107,7 +108,7 @@ $(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lncursesw -ltinfo
 
 $(BUILD)/sluice-fwd: $(call obj,$(FWD_SRC)) $(BUILD)/libsluice.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(FWD_LIBS)
 
 $(BUILD)/sluice-exporter: $(call obj,$(EXPORTER_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lmicrohttpd
@@ -138,7 +139,7 @@ $(BUILD)/san/lib/tap_object.o: $(BUILD)/tap.bpf.o
 
 $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(call sobj,$(LIB_SRC)) $(call sobj,$(filter-out afxdp-app/main.c,$(FWD_SRC)))
 	@mkdir -p $(@D)
-	$(CC) $(SAN) -pthread -o $@ $^ -lcmocka $(LIBS)
+	$(CC) $(SAN) -pthread -o $@ $^ -lcmocka $(FWD_LIBS)
 
 # What the command shows, apart from its terminal.
 $(BUILD)/tests/unit/test_top: $(patsubst %,$(BUILD)/san/cli/top_%.o,model state)

@@ -20,6 +20,8 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "sampled.h"
+#include "signals.h"
 #include "lib/capture.h"
 #include "lib/clock.h"
 #include "lib/error.h"
@@ -92,29 +94,22 @@ static int write_text(struct output *o, const struct sl_captured *p)
 static int write_json(struct output *o, const struct sl_captured *p)
 {
 	char when[SL_SUMMARY_TIME], what[SL_SUMMARY_BYTES];
-	json_t *object, *logs = json_array();
-	int err;
+	json_t *object;
 
 	sl_summary_time(p->time_ns, when);
 	sl_summary_write(p->bytes, p->captured_bytes, what);
-	for (size_t i = 0; i < p->n_logs; i++)
-		json_array_append_new(logs, p->logs[i] ?
-						    json_string(p->logs[i]) :
-						    json_null());
 	object = json_pack(
 		"{s:s, s:o, s:I, s:I, s:o, s:s?, s:s?, s:s?, s:s?, s:I, s:s}",
 		"time", when, "interface", sl_json_text(p->interface), "queue",
 		(json_int_t)p->queue, "generation", (json_int_t)p->generation,
-		"logs", logs, "verdict",
+		"logs", cli_sampled_logs_json(p->logs, p->n_logs), "verdict",
 		p->verdict < SL_VERDICT_COUNT ? sl_verdict_text(p->verdict) :
 						NULL,
 		"reason",
 		p->reason < SL_REASON_COUNT ? sl_reason_text(p->reason) : NULL,
 		"rule", p->rule, "doubt", p->doubt, "bytes",
 		(json_int_t)p->frame_bytes, "summary", what);
-	err = object ? json_dumpf(object, o->file, JSON_COMPACT) : -1;
-	json_decref(object);
-	return err || putc('\n', o->file) == EOF ? -EIO : 0;
+	return cli_write_json(object, o->file);
 }
 
 static int write_pcapng(struct output *o, const struct sl_captured *p)
@@ -141,11 +136,9 @@ static bool is_wanted(const struct output *o, const struct sl_captured *p)
 {
 	const struct pcap_pkthdr header = { .caplen = p->captured_bytes,
 					    .len = p->frame_bytes };
-	bool rule = !o->rule || (p->rule && strcmp(p->rule, o->rule) == 0);
 
-	for (size_t i = 0; i < p->n_logs; i++)
-		rule = rule || (p->logs[i] && strcmp(p->logs[i], o->rule) == 0);
-	return rule &&
+	return (!o->rule ||
+		cli_sampled_by(o->rule, p->rule, p->logs, p->n_logs)) &&
 	       (o->reason == SL_REASON_COUNT || p->reason == o->reason) &&
 	       (!o->filtered ||
 		pcap_offline_filter(&o->program, &header, p->bytes));
@@ -262,8 +255,7 @@ static int read_all(struct sl_capture *capture, struct output *o)
 	struct sl_error error = { "" };
 	int ms, err = 0;
 
-	while (!err && !o->err && !cli_capture_stopped() &&
-	       (ms = wait_ms(o)) > 0) {
+	while (!err && !o->err && !cli_stopped() && (ms = wait_ms(o)) > 0) {
 		err = sl_capture_poll(capture, ms, take, o, &error);
 		flush(o);
 	}
@@ -366,7 +358,7 @@ static int run(char **arguments, int n_arguments, struct output *o,
 	if (names && !n)
 		status = cli_fail(-ENODEV, CLI_NO_FILTER);
 	/* First, so that who sees it at work may end it by a signal. */
-	cli_capture_catch_signals();
+	cli_catch_signals();
 	if (status == CLI_OK)
 		status = cli_capture_open(names, n, wish, &capture);
 	if (status == CLI_OK) {

@@ -2,35 +2,12 @@
 #include "capture_source.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "cli.h"
 #include "lib/capture.h"
 #include "lib/error.h"
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal_number __attribute__((unused)))
-{
-	stopped = 1;
-}
-
-void cli_capture_catch_signals(void)
-{
-	/* No write is cut short by it; a second one ends a write that hangs. */
-	struct sigaction action = { .sa_handler = stop,
-				    .sa_flags = SA_RESTART | SA_RESETHAND };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-int cli_capture_stopped(void)
-{
-	return stopped;
-}
 
 /* The `log` rules in place of a tap that was refused, `why`. */
 static int open_logs(char (*interfaces)[IF_NAMESIZE], size_t n,

@@ -22,11 +22,4 @@ int cli_capture_open(char (*interfaces)[IF_NAMESIZE], size_t n,
 void cli_capture_report_lost(const struct sl_capture *capture,
 			     char (*interfaces)[IF_NAMESIZE], size_t n);
 
-/*
- * From now on SIGINT and SIGTERM are asked for with cli_capture_stopped(); a second one of
- * a kind ends the process.
- */
-void cli_capture_catch_signals(void);
-int cli_capture_stopped(void);
-
 #endif /* SLUICE_CLI_CAPTURE_SOURCE_H */

@@ -6,6 +6,8 @@
 #ifndef SLUICE_CLI_H
 #define SLUICE_CLI_H
 
+#include <stdio.h>
+
 struct json_t;
 struct sl_config;
 struct sl_diags;
@@ -64,6 +66,9 @@ int cli_read_config(const char *path, struct sl_config **config);
 
 /* An error of the library: one line on stderr, and the exit status for err. */
 int cli_fail(int err, const char *text);
+
+/* Writes the object as a line and drops it. 0, or -EIO: memory or the file failed. */
+int cli_write_json(struct json_t *object, FILE *file);
 
 /* Prints and drops the object; CLI_OK, or CLI_SYSTEM when memory or stdout
  * fails. */

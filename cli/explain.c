@@ -14,6 +14,7 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "signals.h"
 #include "lib/capture.h"
 #include "lib/error.h"
 #include "lib/explain.h"
@@ -205,7 +206,7 @@ static int explain_live(char **argument, struct live *live)
 	int status = CLI_SYSTEM, err = 0;
 	size_t n = 0;
 
-	cli_capture_catch_signals();
+	cli_catch_signals();
 	names = cli_filters_names(argument, 1, &n, &status);
 	if (!names)
 		return status;
@@ -214,7 +215,7 @@ static int explain_live(char **argument, struct live *live)
 		free(names);
 		return status;
 	}
-	while (!err && !cli_capture_stopped()) {
+	while (!err && !cli_stopped()) {
 		err = sl_capture_poll(capture, LIVE_POLL_MS, print_live, live,
 				      &error);
 		live->failed = fflush(stdout) != 0 || live->failed;

@@ -26,7 +26,6 @@
 #include <getopt.h>
 #include <net/if.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +33,8 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "sampled.h"
+#include "signals.h"
 #include "lib/clock.h"
 #include "lib/collector.h"
 #include "lib/error.h"
@@ -88,13 +89,6 @@ struct exporter {
 	uint64_t exported;
 	bool waiting; /* for a filter */
 };
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal_number __attribute__((unused)))
-{
-	stopped = 1;
-}
 
 /* A counter that fell has begun anew: what it had before the next look is lost. */
 static void grow(struct growth *growth, uint64_t now)
@@ -308,7 +302,7 @@ static int run(struct exporter *x)
 	struct sl_error error = { "" };
 	int err = 0;
 
-	while (!stopped && !err) {
+	while (!cli_stopped() && !err) {
 		int timeout_ms = on_time(x);
 
 		err = sl_samples_poll(x->samples, timeout_ms, export_sample, x,
@@ -330,21 +324,6 @@ static int run(struct exporter *x)
 		(unsigned long long)x->collector.sent,
 		(unsigned long long)x->collector.lost);
 	return err ? cli_fail(err, error.text) : CLI_OK;
-}
-
-static int check_rules(const struct exporter *x)
-{
-	for (size_t i = 0; i < x->n_origins; i++)
-		if (!sl_samples_expected(x->samples, i))
-			fprintf(stderr,
-				"sluice: %s: no rule of it logs; waiting for "
-				"one\n",
-				x->origins[i].name);
-	if (!x->given.rule || sl_samples_has_rule(x->samples, x->given.rule))
-		return CLI_OK;
-	fprintf(stderr, "sluice: no rule \"%s\"; `sluice stats` lists them\n",
-		x->given.rule);
-	return CLI_INPUT;
 }
 
 /* The agent's address: as given, or that of this end of the socket. */
@@ -370,9 +349,10 @@ static int set_agent(struct exporter *x)
 }
 
 /* With the rings and the collector open. */
-static int begin(struct exporter *x)
+static int begin(struct exporter *x, char (*names)[IF_NAMESIZE])
 {
-	int status = check_rules(x);
+	int status = cli_sampled_check(x->samples, names, x->n_origins,
+				       x->given.rule);
 
 	if (status == CLI_OK)
 		status = set_agent(x);
@@ -388,21 +368,17 @@ static int begin(struct exporter *x)
 
 static int open_all(struct exporter *x, char (*names)[IF_NAMESIZE])
 {
-	/* No write is cut short by it; a second one ends what hangs. */
-	struct sigaction action = { .sa_handler = stop,
-				    .sa_flags = SA_RESTART | SA_RESETHAND };
 	struct sl_error error = { "" };
 	int status, err;
 
 	/* First, so that who sees the rings held may end this by a signal. */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	cli_catch_signals();
 	err = sl_collector_open(x->given.collector, SL_SFLOW_PORT,
 				&x->collector, &error);
 	if (err)
 		return cli_fail(err, error.text);
 	err = sl_samples_open(names, x->n_origins, &x->samples, &error);
-	status = err ? cli_fail(err, error.text) : begin(x);
+	status = err ? cli_fail(err, error.text) : begin(x, names);
 	if (!err)
 		sl_samples_close(x->samples);
 	sl_collector_close(&x->collector);

@@ -3,7 +3,6 @@
 #include <getopt.h>
 #include <limits.h>
 #include <net/if.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,8 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "sampled.h"
+#include "signals.h"
 #include "lib/error.h"
 #include "lib/jsontext.h"
 #include "lib/observe.h"
@@ -35,13 +36,6 @@ struct output {
 	FILE *file;	       /* the pcapng file, or stdout */
 	int err;	       /* of writing */
 };
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal_number __attribute__((unused)))
-{
-	stopped = 1;
-}
 
 /* `log "a", "b": drop, rule "c"` */
 static void verdict_text(const struct sl_sample *sample, char *text,
@@ -79,27 +73,21 @@ static int write_json(struct output *o, const struct sl_sample *sample)
 {
 	const struct sl_log_record *r = sample->record;
 	char when[SL_SUMMARY_TIME], head[2 * SL_LOG_HEAD + 1] = "";
-	json_t *object, *logs = json_array();
-	int err;
+	json_t *object;
 
 	sl_summary_time(sample->time_ns, when);
 	for (size_t i = 0; i < r->head_bytes; i++)
 		snprintf(head + 2 * i, 3, "%02x", r->head[i]);
-	for (size_t i = 0; i < sample->n_logs; i++)
-		json_array_append_new(
-			logs, sample->logs[i] ? json_string(sample->logs[i]) :
-						json_null());
 	object = json_pack(
 		"{s:s, s:o, s:I, s:I, s:o, s:s, s:s, s:s?, s:I, s:s}", "time",
 		when, "interface", sl_json_text(sample->interface), "queue",
 		(json_int_t)r->rx_queue, "generation",
-		(json_int_t)r->generation, "logs", logs, "verdict",
+		(json_int_t)r->generation, "logs",
+		cli_sampled_logs_json(sample->logs, sample->n_logs), "verdict",
 		sl_verdict_text(r->verdict), "reason",
 		sl_reason_text(r->reason), "rule", sample->rule, "bytes",
 		(json_int_t)r->frame_bytes, "head", head);
-	err = object ? json_dumpf(object, o->file, JSON_COMPACT) : -1;
-	json_decref(object);
-	return err || putc('\n', o->file) == EOF ? -EIO : 0;
+	return cli_write_json(object, o->file);
 }
 
 static int write_pcapng(struct output *o, const struct sl_sample *sample)
@@ -123,21 +111,12 @@ static int write_pcapng(struct output *o, const struct sl_sample *sample)
 	return sl_pcapng_packet(o->file, &packet);
 }
 
-static bool concerns(const struct sl_sample *sample, const char *rule)
-{
-	if (!rule || (sample->rule && strcmp(sample->rule, rule) == 0))
-		return true;
-	for (size_t i = 0; i < sample->n_logs; i++)
-		if (sample->logs[i] && strcmp(sample->logs[i], rule) == 0)
-			return true;
-	return false;
-}
-
 static int write_sample(void *context, const struct sl_sample *sample)
 {
 	struct output *o = context;
 
-	if (!concerns(sample, o->rule))
+	if (o->rule && !cli_sampled_by(o->rule, sample->rule, sample->logs,
+				       sample->n_logs))
 		return 0;
 	if (o->path)
 		o->err = write_pcapng(o, sample);
@@ -191,7 +170,7 @@ static int read_all(struct sl_samples *samples, struct output *o)
 	struct sl_error error = { "" };
 	int err = 0;
 
-	while (!err && !o->err && !stopped) {
+	while (!err && !o->err && !cli_stopped()) {
 		err = sl_samples_poll(samples, POLL_MS, write_sample, o,
 				      &error);
 		if (fflush(o->file) != 0)
@@ -220,38 +199,18 @@ static void report_lost(const struct sl_samples *samples,
 	}
 }
 
-static int check_rules(const struct sl_samples *samples,
-		       char (*names)[IF_NAMESIZE], size_t n, const char *rule)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!sl_samples_expected(samples, i))
-			fprintf(stderr,
-				"sluice: %s: no rule of it logs; waiting for "
-				"one\n",
-				names[i]);
-	if (!rule || sl_samples_has_rule(samples, rule))
-		return CLI_OK;
-	fprintf(stderr, "sluice: no rule \"%s\"; `sluice stats` lists them\n",
-		rule);
-	return CLI_INPUT;
-}
-
 static int read_samples(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
 {
-	/* No write is cut short by it; a second one ends a write that hangs. */
-	struct sigaction action = { .sa_handler = stop,
-				    .sa_flags = SA_RESTART | SA_RESETHAND };
 	struct sl_samples *samples;
 	struct sl_error error = { "" };
 	int status, closed, err;
 
 	/* First, so that who sees the rings held may end this by a signal. */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	cli_catch_signals();
 	err = sl_samples_open(names, n, &samples, &error);
 	if (err)
 		return cli_fail(err, error.text);
-	status = check_rules(samples, names, n, o->rule);
+	status = cli_sampled_check(samples, names, n, o->rule);
 	if (status == CLI_OK)
 		status = open_output(o, names, n);
 	if (status == CLI_OK) {

@@ -118,12 +118,17 @@ int cli_read_config(const char *path, struct sl_config **config)
 	return CLI_OK;
 }
 
-int cli_print_json(struct json_t *object)
+int cli_write_json(struct json_t *object, FILE *file)
 {
-	int err = object ? json_dumpf(object, stdout, JSON_COMPACT) : -1;
+	int err = object ? json_dumpf(object, file, JSON_COMPACT) : -1;
 
 	json_decref(object);
-	if (err || putchar('\n') == EOF || fflush(stdout) != 0)
+	return err || putc('\n', file) == EOF ? -EIO : 0;
+}
+
+int cli_print_json(struct json_t *object)
+{
+	if (cli_write_json(object, stdout) || fflush(stdout) != 0)
 		return cli_fail(-EIO, "cannot write the answer");
 	return CLI_OK;
 }

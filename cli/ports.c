@@ -18,8 +18,7 @@
 
 struct port {
 	const char *interface;
-	unsigned proto, number;
-	struct sl_counter counter;
+	struct sl_port_count count;
 };
 
 struct ports {
@@ -27,20 +26,11 @@ struct ports {
 	size_t n_items;
 };
 
-static const char *proto_text(unsigned proto)
-{
-	return proto == SL_PORT_TCP ? "tcp" : "udp";
-}
-
 static int by_packets(const void *a, const void *b)
 {
 	const struct port *x = a, *y = b;
 
-	if (x->counter.packets != y->counter.packets)
-		return x->counter.packets < y->counter.packets ? 1 : -1;
-	if (x->proto != y->proto)
-		return x->proto < y->proto ? -1 : 1;
-	return (x->number > y->number) - (x->number < y->number);
+	return sl_port_count_compare(&x->count, &y->count);
 }
 
 /* Adds the ports of one filter on which something was seen. */
@@ -64,8 +54,9 @@ static int add_filter(const struct cli_filter *f, struct ports *ports)
 		for (unsigned number = 0; number < 65536; number++)
 			if (counters[proto][number].packets)
 				ports->items[ports->n_items++] = (struct port){
-					f->attachment.interface, proto, number,
-					counters[proto][number]
+					f->attachment.interface,
+					{ (uint8_t)proto, (uint16_t)number,
+					  counters[proto][number] }
 				};
 	free(counters);
 	return CLI_OK;
@@ -82,10 +73,11 @@ static int print_json(const struct ports *ports, size_t top)
 			list,
 			json_pack("{s:o, s:s, s:s, s:i, s:I, s:I}", "interface",
 				  sl_json_text(p->interface), "proto",
-				  proto_text(p->proto), "direction",
-				  "destination", "port", (int)p->number,
-				  "packets", (json_int_t)p->counter.packets,
-				  "bytes", (json_int_t)p->counter.bytes));
+				  sl_port_proto_text(p->count.proto),
+				  "direction", "destination", "port",
+				  (int)p->count.port, "packets",
+				  (json_int_t)p->count.counter.packets, "bytes",
+				  (json_int_t)p->count.counter.bytes));
 	}
 	return cli_print_json(json_pack("{s:o}", "ports", list));
 }
@@ -98,9 +90,9 @@ static void print_text(const struct ports *ports, size_t top)
 		const struct port *p = &ports->items[i];
 
 		printf("%-15s %-5s %6u %16llu %18llu\n", p->interface,
-		       proto_text(p->proto), p->number,
-		       (unsigned long long)p->counter.packets,
-		       (unsigned long long)p->counter.bytes);
+		       sl_port_proto_text(p->count.proto), p->count.port,
+		       (unsigned long long)p->count.counter.packets,
+		       (unsigned long long)p->count.counter.bytes);
 	}
 	if (ports->n_items > top)
 		printf("... and %zu more; --top N shows more\n",

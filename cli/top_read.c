@@ -16,21 +16,6 @@
 #include "lib/clock.h"
 #include "lib/observe.h"
 
-static void add(struct sl_counter *sum, const struct sl_counter *c)
-{
-	sum->packets += c->packets;
-	sum->bytes += c->bytes;
-}
-
-static struct sl_counter dropped(const struct sl_totals *totals)
-{
-	struct sl_counter sum = { 0 };
-
-	for (int r = 0; r < SL_REASON_COUNT; r++)
-		add(&sum, sl_totals_get(totals, r, SL_VERDICT_DROP));
-	return sum;
-}
-
 /* What a reading is made from, beside `struct top_reading`. */
 struct reading_of {
 	const struct top_reader *reader;
@@ -76,7 +61,7 @@ static int read_interface(const struct cli_filter *f, struct reading_of *of,
 		 sl_attachment_mode(&f->attachment));
 	on->generation = f->filter.gen.generation;
 	on->rx = totals.rx;
-	on->dropped = dropped(&totals);
+	on->dropped = sl_totals_verdict(&totals, SL_VERDICT_DROP);
 	return 0;
 }
 
@@ -147,7 +132,7 @@ static int read_ports(const struct cli_filter *f, struct top_table *table)
 		if (!c->packets)
 			continue;
 		snprintf(name, sizeof(name), "%s %u",
-			 port / 65536 == SL_PORT_TCP ? "tcp" : "udp",
+			 sl_port_proto_text((uint8_t)(port / 65536)),
 			 port % 65536);
 		err = put(table, f->attachment.interface, name, "destination",
 			  *c);

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *sl_port_proto_text(uint8_t proto)
-{
-	return proto == SL_PORT_TCP ? "tcp" : "udp";
-}
-
 int sl_ports_choose(struct sl_ports_wanted *wanted, const char *text)
 {
 	unsigned long port;
@@ -36,16 +31,9 @@ int sl_ports_choose(struct sl_ports_wanted *wanted, const char *text)
 	return 0;
 }
 
-/* More packets; among equals the lower protocol and port, as `sluice ports` has it. */
 static int compare(const void *a, const void *b)
 {
-	const struct sl_port_count *x = a, *y = b;
-
-	if (x->counter.packets != y->counter.packets)
-		return x->counter.packets < y->counter.packets ? 1 : -1;
-	if (x->proto != y->proto)
-		return x->proto < y->proto ? -1 : 1;
-	return (x->port > y->port) - (x->port < y->port);
+	return sl_port_count_compare(a, b);
 }
 
 /* Lets the top sink to its place. */

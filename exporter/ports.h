@@ -14,12 +14,6 @@
 #define SL_PORTS_DEFAULT 20
 #define SL_PORTS_CHOSEN 64
 
-struct sl_port_count {
-	uint8_t proto; /* SL_PORT_TCP, _UDP */
-	uint16_t port; /* destination */
-	struct sl_counter counter;
-};
-
 struct sl_ports_wanted {
 	uint32_t top; /* how many; 0: none */
 	struct {
@@ -34,9 +28,6 @@ struct sl_top {
 		*ports; /* most packets first, then those chosen beside them */
 	size_t n;
 };
-
-/* "tcp" or "udp". */
-const char *sl_port_proto_text(uint8_t proto);
 
 /* "tcp/443", as it is chosen. 0; -EINVAL, or -ENOSPC when there are too many. */
 int sl_ports_choose(struct sl_ports_wanted *wanted, const char *text);

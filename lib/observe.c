@@ -207,6 +207,21 @@ void sl_stats_fini(struct sl_stats *stats)
 	*stats = (struct sl_stats){ 0 };
 }
 
+const char *sl_port_proto_text(uint8_t proto)
+{
+	return proto == SL_PORT_TCP ? "tcp" : "udp";
+}
+
+int sl_port_count_compare(const struct sl_port_count *a,
+			  const struct sl_port_count *b)
+{
+	if (a->counter.packets != b->counter.packets)
+		return a->counter.packets < b->counter.packets ? 1 : -1;
+	if (a->proto != b->proto)
+		return a->proto < b->proto ? -1 : 1;
+	return (a->port > b->port) - (a->port < b->port);
+}
+
 int sl_ports_read(const struct sl_filter *filter,
 		  struct sl_counter ports[SL_PORT_PROTOS][65536])
 {

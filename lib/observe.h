@@ -57,6 +57,20 @@ int sl_totals_read(int map_fd, struct sl_totals *totals);
 int sl_stats_read(const struct sl_filter *filter, struct sl_stats *stats);
 void sl_stats_fini(struct sl_stats *stats);
 
+/* Of one destination port. */
+struct sl_port_count {
+	uint8_t proto; /* SL_PORT_TCP, _UDP */
+	uint16_t port;
+	struct sl_counter counter;
+};
+
+/* "tcp" or "udp". */
+const char *sl_port_proto_text(uint8_t proto);
+
+/* For qsort(): most packets first, among equals the lower protocol and port. */
+int sl_port_count_compare(const struct sl_port_count *a,
+			  const struct sl_port_count *b);
+
 /*
  * Reads all port counters: ports[proto][port], proto SL_PORT_TCP or _UDP, port
  * in host order. 0 or -errno.
