@@ -30,7 +30,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from measure import (Window, attach, arguments, column, dropped, finish, median, rounds, running,
                      table, takes_xdp_frames)
-from lab import Lab, LabError, built, wait_for
+from lab import Lab, LabError, built, children, wait_for
 from result import OURS, PEER
 
 SECONDS = 2.0
@@ -155,12 +155,13 @@ def take_sluice(lab, cpus, poll):
     return result
 
 
-def take_peer(lab, cpus, words, sink=SINK):
-    """Of a program that forwards until it is told `quit`, or interrupted."""
+@contextlib.contextmanager
+def peer(lab, words):
+    """A program that forwards until it is told `quit`, or interrupted; its process id."""
     with open(os.path.join(lab.dir, "peer.log"), "w+", encoding="utf-8") as log:
         proc = lab.popen(words, ns="box", stdin=-1, stdout=log, stderr=log)
         try:
-            return sample(lab, proc.pid, cpus[0], sink)
+            yield proc.pid
         except (LabError, OSError) as fault:
             log.seek(0)
             raise LabError("%s: %s\n%s" % (words[0], fault, log.read()[-2000:])) from None
@@ -174,6 +175,11 @@ def take_peer(lab, cpus, words, sink=SINK):
             lab.end(proc, signal.SIGKILL)
             for dev in ("b0", "b1"):
                 lab.run(["ip", "link", "set", "dev", dev, "xdp", "off"], ns="box", check=False)
+
+
+def take_peer(lab, cpus, words, sink=SINK):
+    with peer(lab, words) as pid:
+        return sample(lab, pid, cpus[0], sink)
 
 
 def peers(lab, cpus):
@@ -202,11 +208,6 @@ def peers(lab, cpus):
             absent[name] = " ".join(str(fault).split())[-160:]
             del found[name]
     return found, absent
-
-
-def children(pid):
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
-        return [int(word) for word in file.read().split()]
 
 
 def count_by_strace(lab, cpus):

@@ -12,8 +12,8 @@ import os
 import shutil
 import signal
 
-from forward import TESTPMD, XSK_FWD, children, start_fwd
-from lab import LabError, wait_for
+from forward import TESTPMD, XSK_FWD, peer, start_fwd
+from lab import LabError, children, wait_for
 from measure import XDP_FILTER, attach, takes_xdp_frames
 from result import FLOOR, OURS, PEER
 
@@ -167,21 +167,8 @@ def routing(lab, _cpu):
 
 @contextlib.contextmanager
 def program(lab, _cpu, words):
-    """A peer that forwards until it is told `quit`, or interrupted."""
-    with open(os.path.join(lab.dir, "peer.log"), "w", encoding="utf-8") as log:
-        proc = lab.popen(words, ns="box", stdin=-1, stdout=log, stderr=log)
-        try:
-            yield [proc.pid]
-        finally:
-            with contextlib.suppress(OSError):
-                proc.stdin.write("quit\n")
-                proc.stdin.close()
-            if not wait_for(lambda: proc.poll() is not None, 5):
-                proc.send_signal(signal.SIGINT)
-                wait_for(lambda: proc.poll() is not None, 10)
-            lab.end(proc, signal.SIGKILL)
-            for dev in ("b0", "b1"):
-                lab.run(["ip", "link", "set", "dev", dev, "xdp", "off"], ns="box", check=False)
+    with peer(lab, words) as pid:
+        yield [pid]
 
 
 # ---- which are here ---------------------------------------------------------

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 
-from lab import LabError, built, wait_for
+from lab import LabError, built, children, wait_for
 
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\["\\n])*)"(?:,|$)')
 SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
@@ -33,8 +33,7 @@ class Exporter:
 
     def server(self):
         """The process id of the one that speaks HTTP."""
-        with open("/proc/%d/task/%d/children" % (self.proc.pid, self.proc.pid)) as text:
-            return int(text.read().split()[0])
+        return children(self.proc.pid)[0]
 
     def connect(self, timeout=30):
         sock = self.lab.within(self.ns, socket.socket, socket.AF_INET, socket.SOCK_STREAM)

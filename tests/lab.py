@@ -68,6 +68,15 @@ def wait_for(predicate, timeout=5.0, interval=0.02):
         time.sleep(interval)
 
 
+def children(pid):
+    """The processes that a process has started; [] when it is gone."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
 class Lab:
     def __init__(self):
         if os.geteuid() != 0:

@@ -42,14 +42,10 @@ forwarder { wire box0 box1; workers 1; poll sleep }
 '''
 
 
-def datagram(port, number=0, source=0x0a000001):
-    return raw.ethernet(0x800, raw.ipv4(source, 0xc0000201, raw.UDP,
-                                        raw.udp(number % 65536, port, bytes(40))))
-
-
 def traffic():
-    return [datagram(port, n) for port, count in ((9, 50), (53, 40), (123, 30), (7, 20), (443, 1))
-            for n in range(count)] + [datagram(1, n, 0xcb007105) for n in range(5)]
+    return [raw.datagram(port, n)
+            for port, count in ((9, 50), (53, 40), (123, 30), (7, 20), (443, 1))
+            for n in range(count)] + [raw.datagram(1, n, source=0xcb007105) for n in range(5)]
 
 
 def start(lab, *args):
@@ -156,7 +152,7 @@ def forwarded(tap):
     with Lab() as lab:
         exporter = start(lab)
         forwarder = forward(lab)
-        lab.send("peer", "peer0", [datagram(7, n) for n in range(300)])
+        lab.send("peer", "peer0", [raw.datagram(7, n) for n in range(300)])
         settle(lab, "box", "box0", 300)
         with tap.case("forwarder: its packets, frames and ledger"):
             wait_for(lambda: total(exporter.metrics(), "sluice_queue_sent_packets_total") == 300)
@@ -468,7 +464,7 @@ def large(tap):
         two_sides(lab)
         lab.apply("interface box0\ndefault pass\n" + rules, ns="box", timeout=240)
         exporter = Exporter(lab, "-l", "127.0.0.1:0", "-n", "100")
-        lab.send("peer", "peer0", (datagram(port, port) for port in range(0, 65536, 8)))
+        lab.send("peer", "peer0", (raw.datagram(port, port) for port in range(0, 65536, 8)))
         settle(lab, "box", "box0", 8192, timeout=20)
         times, reads = [], []
         for _ in range(7):

@@ -12,10 +12,10 @@ import threading
 import time
 
 from network import drain, foreign_object, settle, two_sides
-from lab import Lab, LabError, built, wait_for
+from lab import Lab, LabError, built, children, wait_for
 from tap import Tap, check
 
-import frames as raw
+from frames import datagram
 
 MEGABYTES = 200
 WIRE = """
@@ -50,11 +50,6 @@ print(count, digest.hexdigest())
 """
 
 
-def datagram(port, number):
-    return raw.ethernet(0x800, raw.ipv4(0x0a000001, 0xc0000201, raw.UDP,
-                                        raw.udp(number % 65536, port, bytes(40))))
-
-
 class Forwarder:
     """sluice-fwd in the namespace `box`."""
 
@@ -82,11 +77,7 @@ class Forwarder:
 
     def plane(self):
         """The data plane's process id; 0: there is none."""
-        try:
-            with open("/proc/%d/task/%d/children" % ((self.proc.pid,) * 2)) as text:
-                return int((text.read().split() or [0])[0])
-        except FileNotFoundError:
-            return 0
+        return (children(self.proc.pid) or [0])[0]
 
     def stop(self, number=signal.SIGTERM):
         """(exit status, the last statistics)."""

@@ -35,11 +35,6 @@ LINES = ("[...document.querySelectorAll('#rules tbody tr')]"
 SHOTS = os.environ.get("SLUICE_SCREENSHOTS")
 
 
-def datagram(port, number, size):
-    return raw.ethernet(0x800, raw.ipv4(0x0a000001, 0xc0000201, raw.UDP,
-                                        raw.udp(number % 65536, port, bytes(size))))
-
-
 class Traffic(threading.Thread):
     """Some thousand datagrams a second for 90 seconds at most."""
 
@@ -54,7 +49,7 @@ class Traffic(threading.Thread):
             for port, count, size in ((53, 20, 40), (9, 12, 300), (443, 6, 900), (123, 4, 48)):
                 for _ in range(count):
                     number += 1
-                    self.sock.send(datagram(port, number, size))
+                    self.sock.send(raw.datagram(port, number, size))
             time.sleep(0.01)
 
     def stop(self):

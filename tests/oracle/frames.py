@@ -73,6 +73,12 @@ def udp(sport, dport, data=b""):
     return struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
 
 
+def datagram(port, number=0, size=40, source=0x0a000001, **ethernet_words):
+    """UDP from 10.0.0.1 to 192.0.2.1; `number` is the source port, so that each is another."""
+    return ethernet(0x800, ipv4(source, 0xc0000201, UDP, udp(number % 65536, port, bytes(size))),
+                    **ethernet_words)
+
+
 def sctp(sport, dport, data=b""):
     return struct.pack("!HHII", sport, dport, 7, 0) + data
 

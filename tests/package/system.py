@@ -20,7 +20,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vm"))
 from archive import Archive, Unavailable
-from lab import BUILD, LabError, wait_for
+from lab import BUILD, LabError, children, wait_for
 
 CACHE = os.environ.get("SLUICE_VM_CACHE", os.path.join(BUILD, "vm"))
 # $1: the Debian, $2: what is at /mnt. The tmpfs holds what is written, and goes with us.
@@ -54,9 +54,7 @@ class System:
              "sh", "-c", ENTER, "sh", folder, share], ns=ns)
         if self.holder.stdout.readline().strip() != "ready":
             raise LabError("%s: it cannot be entered: %s" % (folder, self.holder.stdout.read()))
-        path = "/proc/%d/task/%d/children" % (self.holder.pid, self.holder.pid)
-        with open(path, encoding="ascii") as children:
-            self.first = children.read().split()[0]
+        self.first = str(children(self.holder.pid)[0])
 
     def argv(self, cmd):
         return ["nsenter", "--target", self.first, "--mount", "--pid", "--net", "--",

@@ -15,7 +15,7 @@ import sys
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "oracle")]
 os.environ["SLUICE_BUILD"] = "/usr/sbin"
-from lab import Lab, wait_for
+from lab import Lab, children, wait_for
 from pktgen import up
 from tap import Tap, check
 
@@ -26,12 +26,6 @@ UNIT = "sluice-fwd@wire.service"
 COUNT = 50
 ETH_P_ALL = 3
 EXPOSURE_MAX = 2.4
-
-
-def datagram(mac, port, number):
-    """To a MAC, because a NIC is not promiscuous by itself."""
-    return raw.ethernet(0x800, raw.ipv4(0x0a000001, 0xc0000201, raw.UDP,
-                                        raw.udp(number, port, bytes(40))), dst=mac)
 
 
 def packet_socket(dev, proto):
@@ -66,8 +60,9 @@ class System:
         with packet_socket("eth3", ETH_P_ALL) as far:
             with packet_socket("eth0", 0) as near:
                 for number in range(COUNT):
-                    near.send(datagram(mac, 7, number))
-                    near.send(datagram(mac, 9, number))
+                    # To the MAC, because a NIC is not promiscuous by itself.
+                    near.send(raw.datagram(7, number, dst=mac))
+                    near.send(raw.datagram(9, number, dst=mac))
             far.settimeout(5)
             while len(seen) < COUNT:
                 frame = far.recv(2048)  # TimeoutError is the test's failure
@@ -104,11 +99,6 @@ def reloads(system):
     system.crosses()
 
 
-def plane(pid):
-    with open("/proc/%s/task/%s/children" % (pid, pid), encoding="ascii") as text:
-        return int(text.read().split()[0])
-
-
 def restarts(system):
     """A data plane that stands still is found, and another one comes."""
     drop_in = "/run/systemd/system/%s.d" % UNIT
@@ -118,7 +108,7 @@ def restarts(system):
     system.ctl("daemon-reload")
     system.ctl("restart", UNIT)
     pid = system.show(UNIT, "MainPID")
-    os.kill(plane(pid), signal.SIGSTOP)
+    os.kill(children(int(pid))[0], signal.SIGSTOP)  # the data plane
     check(wait_for(lambda: system.show(UNIT, "NRestarts") == "1"
                    and system.state(UNIT)[0] == "active", 30), True, "it was restarted")
     check(system.show(UNIT, "MainPID") != pid, True, "by another process")
