@@ -12,7 +12,7 @@ TESTS = os.path.dirname(HERE)
 sys.path[:0] = [TESTS, os.path.join(TESTS, "oracle")]
 import config as language
 import oracle
-from lab import Lab, wait_for
+from lab import wait_for
 
 FOREIGN = """
 #include <linux/bpf.h>

@@ -8,7 +8,6 @@ Root.
 Every count must be exact: rx == what was sent == the sum of the reasons, and
 the same by rule, by reason and by port, in packets and bytes.
 """
-import network
 from network import Account, drain, settle, two_sides
 from lab import Lab
 from tap import Tap

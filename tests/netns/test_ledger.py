@@ -7,7 +7,6 @@
 """
 import json
 import os
-import os
 import signal
 import time
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 
-from network import drain, gather, settle, two_sides
+from network import gather, settle, two_sides
 from lab import Lab, built
 from tap import Tap
 

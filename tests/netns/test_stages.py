@@ -18,7 +18,7 @@ from scapy.all import rdpcap
 from network import TESTS, drain, two_sides
 from lab import Lab, built, wait_for
 from tap import Tap
-from test_forwarder import Flood, Forwarder, accounted, datagram
+from test_forwarder import Flood, Forwarder, accounted
 from test_log import options_of
 
 import capture as pcap

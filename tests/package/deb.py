@@ -22,7 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 from lab import Lab, built, wait_for
 from packages import NEWER, build, lint, newer, package, version
-from system import System, Unavailable
+from system import System  # finds what is below tests/vm
+from archive import Unavailable
 from tap import Skip, Tap, check
 
 RELEASES = ("bookworm", "trixie")

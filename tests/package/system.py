@@ -19,7 +19,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vm"))
-from archive import Archive, Unavailable
+from archive import Archive
 from lab import BUILD, LabError, children, wait_for
 
 CACHE = os.environ.get("SLUICE_VM_CACHE", os.path.join(BUILD, "vm"))

@@ -5,7 +5,6 @@ rings is held against the kernel, by trying. Root.
 
     eth0 ---- hub ---- eth1 (asked)
 """
-import json
 import os
 import re
 import sys
