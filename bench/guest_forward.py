@@ -2,23 +2,26 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """sluice-fwd against xdpsock -l and xsk_fwd in a guest: zero-copy and copy (root).
 
-    guest_forward.py [--kernel K] [NIC...]      virtio and igb, newest, unless said otherwise
+    guest_forward.py [--kernel K] [NIC...]      all three, newest, unless said otherwise
 
     eth0 (pktgen) ---- hub ---- eth1 (forwarder) eth2 ---- hub ---- eth3 (dropped, XDP)
 
 QEMU under TCG with `-icount`: time is instructions executed, so a busy host does
 not slow it; a sender alone repeats to 0.3 %, a forwarder with its sleeps to 5 %.
 One processor, which sender, driver, forwarder and sink share. xdpsock sends back
-by eth1 and eth0 is the sink, all else alike.
+by eth1 and eth0 is the sink, all else alike; so does the floor, a loop that does
+nothing else (bench/driver/run.c).
 
-    pps       forwarded in a virtual second of a flood: pktgen without a delay
+    pps       forwarded in a virtual second of a flood: pktgen without a delay, which
+              sends an skb again and again
     own us    of each of these, what is not the sender's: the time less a sender's
               and a sink's for each packet sent, taken from a run without a forwarder
     added us  one packet at a time, every 2 ms: the median from send() to the kernel's
               time stamp at the sink, less the same over a hub alone
 
-The peers are not packaged: XDPSOCK and XSK_FWD name binaries; one that is not
-there, or does not forward, is listed with the reason.
+e1000e is the one that `make driver` built. The peers are not packaged: XDPSOCK and
+XSK_FWD name binaries; one that is not there, or does not forward, is listed with the
+reason.
 """
 import json
 import os
@@ -36,18 +39,19 @@ sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "tests"),
                 os.path.join(ROOT, "tests", "vm")]
 from lab import Lab, LabError, built, wait_for
 from measure import arguments, finish, running, table
-from result import OURS, PEER, candidate
+from result import FLOOR, OURS, PEER, candidate
 
 TARGET = 1.2
 SECONDS = 0.5    # of a flood, virtual; settled before for SETTLE
 SETTLE = 0.2
 FLOOD = 1000000  # packets, unless it is stopped
+AGAIN = 1000     # each skb of them
 PINGS = 200
 GAP = 0.002      # between them: each finds the forwarder asleep, if it sleeps
 FRAME = bytes.fromhex("020000000103020000000100") + b"\x88\xb5" + bytes(46)
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python does not name it
 MARK = "RESULT "
-NICS = ("virtio", "igb")
+NICS = ("virtio", "igb", "e1000e")
 CONFIG = """interface eth1, eth2 { mode native }
 default pass
 rule wire forward fallback drop
@@ -82,7 +86,8 @@ def sink(lab, *devices):
 def flood(sender, far):
     """(sent, arrived) a virtual second."""
     from pktgen import pktgen
-    thread = threading.Thread(target=pktgen, args=(sender, "02:00:00:00:01:03", FLOOD, 0))
+    thread = threading.Thread(target=pktgen, args=(sender, "02:00:00:00:01:03", FLOOD, 0),
+                              kwargs={"again": AGAIN})
     thread.start()
     try:
         time.sleep(SETTLE)
@@ -198,6 +203,9 @@ def candidates(xdpsock, xsk_fwd):
     for mode, flag, zero_copy in (("zero-copy", "-z", True), ("copy", "-c", False)):
         taken["sluice-fwd sleep, " + mode] = (
             lambda lab, zero_copy=zero_copy: take_sluice(lab, zero_copy))
+        taken["bare loop, " + mode] = lambda lab, mode=mode: take_peer(
+            lab, [built("driver-run"), built("verdict.bpf.o"), "eth1", mode, "forward", "600"],
+            "eth0", ["eth1"])
         for poll in ("-p", ""):
             argv = [xdpsock, "-l", "-i", "eth1", "-q", "0", "-N", "-Q", flag] + poll.split()
             taken[" ".join(["xdpsock -l", flag, poll]).strip()] = xdpsock and (
@@ -207,9 +215,12 @@ def candidates(xdpsock, xsk_fwd):
     return taken
 
 
-def in_guest(xdpsock, xsk_fwd):
+def in_guest(module, xdpsock, xsk_fwd):
     from pktgen import up
     with Lab() as lab:
+        if module:
+            lab.run(["rmmod", "e1000e"])
+            lab.run(["insmod", module])
         up(lab, *("eth%d" % n for n in range(4)))
         for n in range(4):
             lab.run(["ip", "link", "set", "eth%d" % n, "promisc", "on"])
@@ -228,10 +239,12 @@ def in_guest(xdpsock, xsk_fwd):
 
 def guest(kernel, nic):
     """{name: result} of one guest."""
+    from guest_driver import MODULES
+    module = built(MODULES[kernel]) if nic == "e1000e" else ""
     peers = [os.path.abspath(os.environ[name]) if os.environ.get(name) else ""
              for name in ("XDPSOCK", "XSK_FWD")]
     argv = [os.path.join(ROOT, "tests", "vm", "run"), "--icount", "--timeout", "3000", kernel,
-            nic + ":4", os.path.abspath(__file__), "--guest"] + peers
+            nic + ":4", os.path.abspath(__file__), "--guest", module] + peers
     proc = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False)
     lines = proc.stdout.splitlines()
     found = dict(json.loads(line[len(MARK):]) for line in lines if line.startswith(MARK))
@@ -272,6 +285,10 @@ def report(nic, found):
                     own_us(ours, alone) / own_us(peer, alone)))
 
 
+def role(name):
+    return OURS if name.startswith("sluice") else FLOOR if name.startswith("bare") else PEER
+
+
 def figures(result, nic, found):
     """What the table shows, for the file: one sample each, so no verdict is drawn of it."""
     alone = found["alone"]
@@ -283,7 +300,7 @@ def figures(result, nic, found):
             ("forwarded in a virtual second", "packets/s", "more", lambda one: one["pps"]),
             ("own time of a packet", "us", "less", lambda one: own_us(one, alone))):
         result.figure(what, unit, better, [
-            candidate(name, OURS if name.startswith("sluice") else PEER, [{name: one}], (), value)
+            candidate(name, role(name), [{name: one}], (), value)
             for name, one in shown.items()], at={"NIC": nic})
 
 
@@ -304,6 +321,6 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--guest"]:
-        in_guest(*sys.argv[2:4])
+        in_guest(*sys.argv[2:5])
     else:
         finish(main)

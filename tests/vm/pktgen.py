@@ -25,13 +25,13 @@ def up(lab, *devices):
             raise AssertionError(dev + ": no carrier")
 
 
-def pktgen(device, mac, count, pace_ns=PACE_NS, sources=1):
-    """Sends UDP from a NIC, and from addresses in turn, to a MAC, 60 bytes each; how many the
-    driver took."""
+def pktgen(device, mac, count, pace_ns=PACE_NS, sources=1, again=0):
+    """Sends UDP from a NIC, and from addresses in turn, to a MAC, 60 bytes each, every skb
+    `again` times (0: once); how many the driver took."""
     thread, control = "/proc/net/pktgen/kpktgend_0", "/proc/net/pktgen/" + device
     for line in ("rem_device_all", "add_device " + device):
         _write(thread, line)
-    for line in ("count %d" % count, "clone_skb 0", "pkt_size 60", "delay %d" % pace_ns,
+    for line in ("count %d" % count, "clone_skb %d" % again, "pkt_size 60", "delay %d" % pace_ns,
                  "dst_mac " + mac, "src_min 192.0.2.1", "src_max 192.0.2.%d" % sources,
                  "dst 198.51.100.1",
                  "udp_src_min 9", "udp_src_max 9", "udp_dst_min %d" % PORTS.start,
