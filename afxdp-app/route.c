@@ -43,7 +43,7 @@ int sl_fwd_routes_open(struct sl_fwd *fwd)
 	for (uint32_t l = 0; l < lanes; l++)
 		route_init(fwd, l);
 	for (uint32_t w = 0; w < fwd->n_workers; w++)
-		fwd->workers[w].learns = true;
+		fwd->workers[w].learns = sl_forwarder_asks(fwd->config);
 	return 0;
 }
 

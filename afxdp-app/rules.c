@@ -127,7 +127,8 @@ static int names_read(uint32_t program_id, struct sl_rule_name **names,
 
 	if (err)
 		return err;
-	*n = filter.n_slots;
+	/* Without metadata no packet says by which of its rules it came. */
+	*n = filter.gen.flags & SL_GEN_META ? filter.n_slots : 0;
 	*generation = (uint32_t)filter.gen.generation;
 	all = calloc(filter.n_slots, sizeof(*all));
 	err = all ? sl_filter_names(&filter, all) : -ENOMEM;
@@ -178,7 +179,7 @@ void sl_fwd_rules_say(const struct sl_fwd *fwd)
 		if (stage->slots && !found)
 			sl_fwd_say_of(
 				sl_fwd_stage_name(stage, name),
-				"rule \"%s\": no filter here has it, so the stage sees no packet; "
+				"rule \"%s\": no filter here tells of it, so the stage sees no packet; "
 				"'sluice apply FILE', which need not end the forwarder",
 				stage->config->rule);
 	}

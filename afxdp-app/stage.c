@@ -67,17 +67,6 @@ static int stage_open(struct sl_fwd *fwd, uint32_t i)
 	return 0;
 }
 
-/* Does one of them ask by which rule a packet came? */
-static bool stages_learn(const struct sl_forwarder *config)
-{
-	for (size_t i = 0; i < config->n_stages; i++)
-		if (config->stages[i].rule ||
-		    config->stages[i].kind == SL_STAGE_CAPTURE ||
-		    config->stages[i].kind == SL_STAGE_USER)
-			return true;
-	return false;
-}
-
 static void stages_rules(struct sl_fwd *fwd)
 {
 	sl_fwd_rules_bind(fwd);
@@ -113,7 +102,7 @@ int sl_fwd_stages_open(struct sl_fwd *fwd)
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++) {
 		fwd->workers[w].steps = &stages->steps[w * n];
 		fwd->workers[w].n_steps = stages->n;
-		fwd->workers[w].learns |= stages_learn(fwd->config);
+		fwd->workers[w].learns = sl_forwarder_asks(fwd->config);
 	}
 	if (!err)
 		stages_rules(fwd);

@@ -249,15 +249,19 @@ static uint32_t flags_of(const struct sl_compiled_rule *r)
 }
 
 /*
- * Linux 6.13, and stable kernels since, refuse a program behind libxdp's dispatcher that
- * makes room for metadata (changes_pkt_data in kernel/bpf/verifier.c).
+ * Metadata is for the forwarder: a plain wire reads none, and to write it is a third of what
+ * such a packet costs the filter. Linux 6.13, and stable kernels since, refuse a program that
+ * makes room for it behind libxdp's dispatcher (changes_pkt_data, kernel/bpf/verifier.c).
  */
-static bool has_metadata(const struct sl_config *config, const char *interface)
+static bool has_metadata(const struct sl_config *config, const char *interface,
+			 uint32_t flags)
 {
-	for (size_t i = 0; i < config->n_interfaces; i++)
-		if (strcmp(config->interfaces[i].name, interface) == 0)
-			return config->interfaces[i].attach != SL_ATTACH_SHARED;
-	return true;
+	const struct sl_interface *at = sl_config_interface(config, interface);
+	const struct sl_forwarder *f = &config->forwarder;
+
+	if (f->given && !sl_forwarder_asks(f) && !(flags & SL_GEN_FIB))
+		return false;
+	return !at || at->attach != SL_ATTACH_SHARED;
 }
 
 /* The rules that apply to the interface, in order. */
@@ -283,7 +287,8 @@ static int select_rules(struct sl_compiled *out, const struct sl_config *config,
 		out->gen.flags |= flags_of(r);
 	}
 	out->gen.n_rules = (uint32_t)out->n_rules;
-	if (out->gen.flags & SL_GEN_FORWARDS && has_metadata(config, interface))
+	if (out->gen.flags & SL_GEN_FORWARDS &&
+	    has_metadata(config, interface, out->gen.flags))
 		out->gen.flags |= SL_GEN_META;
 	return 0;
 }

@@ -45,6 +45,16 @@ static void fini_forwarder(struct sl_forwarder *f)
 	free(f->stages);
 }
 
+bool sl_forwarder_asks(const struct sl_forwarder *forwarder)
+{
+	for (size_t i = 0; i < forwarder->n_stages; i++)
+		if (forwarder->stages[i].rule ||
+		    forwarder->stages[i].kind == SL_STAGE_CAPTURE ||
+		    forwarder->stages[i].kind == SL_STAGE_USER)
+			return true;
+	return forwarder->route;
+}
+
 static void free_source(struct sl_source *source)
 {
 	if (!source)

@@ -256,6 +256,12 @@ struct sl_forwarder {
 	struct sl_pos route_pos, poll_pos, budget_pos, defer_pos, timeout_pos;
 };
 
+/*
+ * Whether the forwarder asks by which rule a packet came, or what else the
+ * filter found out of it (sluice/meta.h). A plain wire does not.
+ */
+bool sl_forwarder_asks(const struct sl_forwarder *forwarder);
+
 struct sl_metrics {
 	bool given;
 	char *listen;

@@ -123,6 +123,56 @@ static void test_no_rules(void **state)
 	sl_compiled_free(compiled);
 }
 
+/* Whether what is forwarded carries metadata: only where somebody reads it. */
+static bool tells(const char *attach, const char *rest)
+{
+	struct sl_compiled *compiled = NULL;
+	struct sl_config *config = NULL;
+	struct sl_diags diags = { 0 };
+	struct sl_error error;
+	char text[512];
+	bool is;
+
+	snprintf(text, sizeof(text),
+		 "interface a { attach %s }\ninterface b\ndefault pass\n%s\n",
+		 attach, rest);
+	assert_int_equal(sl_config_parse(text, strlen(text), "test", &diags,
+					 &config),
+			 0);
+	assert_int_equal(sl_compile(config, "a", &compiled, &error), 0);
+	is = compiled->gen.flags & SL_GEN_META;
+	sl_compiled_free(compiled);
+	sl_config_free(config);
+	sl_diags_fini(&diags);
+	return is;
+}
+
+static void test_metadata(void **state)
+{
+	(void)state;
+	assert_false(tells("exclusive", "rule r drop udp"));
+	assert_true(tells("exclusive", "rule r forward udp"));
+	assert_false(tells("shared", "rule r forward udp"));
+	assert_false(tells("exclusive", "rule r forward udp\n"
+					"forwarder { wire a b }"));
+	assert_false(tells("exclusive",
+			   "rule r forward udp\n"
+			   "forwarder { wire a b; police 1Mbps }"));
+	assert_true(tells("exclusive",
+			  "rule r forward udp\n"
+			  "forwarder { wire a b; police 1Mbps rule \"r\" }"));
+	assert_true(tells("exclusive",
+			  "rule r forward udp\n"
+			  "forwarder { wire a b; capture \"x\" }"));
+	assert_true(tells("exclusive",
+			  "rule r forward udp\n"
+			  "forwarder { wire a b; stage \"x.so\" }"));
+	assert_true(
+		tells("exclusive", "rule r route udp\nforwarder { route }"));
+	assert_true(tells("exclusive", "rule r route udp\n"
+				       "forwarder { wire a b }"));
+}
+
 /* Ten thousand scattered hosts of each family stay small: path compression. */
 static void test_large_set(void **state)
 {
@@ -266,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_lists),
 		cmocka_unit_test(test_no_rules),
+		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_large_set),
 		cmocka_unit_test(test_array4_end),
 		cmocka_unit_test(test_finish),
