@@ -42,8 +42,9 @@ GEN_SRC := $(wildcard bench/gen/*.c)
 MIX_SRC := $(wildcard bench/classify/*.c)
 LIMIT_SRC := $(wildcard bench/limit/*.c)
 DRIVER_SRC := $(wildcard bench/driver/*.c)
+FLOOR_SRC := $(wildcard bench/floor/*.c)
 BPF_SRC := $(wildcard xdp/*.bpf.c bench/gen/*.bpf.c bench/classify/*.bpf.c \
-	bench/limit/*.bpf.c bench/driver/*.bpf.c)
+	bench/limit/*.bpf.c bench/driver/*.bpf.c bench/floor/*.bpf.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 
 BPF_OBJ := $(addprefix $(BUILD)/,$(notdir $(BPF_SRC:.c=.o)))
@@ -54,7 +55,8 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 PROGRAMS := $(if $(CLI_SRC),$(BUILD)/sluice) $(if $(FWD_SRC),$(BUILD)/sluice-fwd) \
 	$(if $(EXPORTER_SRC),$(BUILD)/sluice-exporter) $(if $(GEN_SRC),$(BUILD)/sluice-gen)
 BENCH := $(if $(MIX_SRC),$(BUILD)/classify-run) \
-	$(if $(LIMIT_SRC),$(BUILD)/limit-run) $(if $(DRIVER_SRC),$(BUILD)/driver-run)
+	$(if $(LIMIT_SRC),$(BUILD)/limit-run) $(if $(DRIVER_SRC),$(BUILD)/driver-run) \
+	$(if $(FLOOR_SRC),$(BUILD)/floor-run)
 
 .PHONY: all
 all: $(BPF_OBJ) $(EXT_OBJ) $(STAGE_OBJ) $(PROGRAMS) $(BENCH)
@@ -80,6 +82,10 @@ $(BUILD)/%.bpf.o: bench/limit/%.bpf.c $(wildcard bench/limit/*.h xdp/*.h include
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/%.bpf.o: bench/driver/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.bpf.o: bench/floor/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
@@ -123,6 +129,9 @@ $(BUILD)/limit-run: $(call obj,$(LIMIT_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -lbpf
 
 $(BUILD)/driver-run: $(call obj,$(DRIVER_SRC))
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lxdp -lbpf
+
+$(BUILD)/floor-run: $(call obj,$(FLOOR_SRC))
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lxdp -lbpf
 
 # Unit tests: the library again, with ASan and UBSan, and cmocka.
@@ -303,7 +312,8 @@ install: all
 	install -m 644 include/sluice/*.h xdp/extension.h $(DESTDIR)$(PREFIX)/include/sluice
 	install -m 644 config/ext/*.bpf.c $(DESTDIR)$(PREFIX)/share/doc/sluice/ext
 	install -m 644 config/stage/*.c $(DESTDIR)$(PREFIX)/share/doc/sluice/stage
-	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sluice
+	install -m 644 README.md $(filter-out docs/README.md,$(wildcard docs/*.md)) $(DESTDIR)$(PREFIX)/share/doc/sluice
+	install -m 644 docs/README.md $(DESTDIR)$(PREFIX)/share/doc/sluice/index.md
 	install -m 644 config/prometheus/sluice.rules.yml config/grafana/sluice.json $(DESTDIR)$(PREFIX)/share/doc/sluice/examples
 	install -m 644 config/examples/* $(DESTDIR)$(PREFIX)/share/doc/sluice/examples
 	for s in 5 7 8; do install -m 644 docs/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s || exit; done
