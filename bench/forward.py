@@ -17,10 +17,11 @@ own, by strace.
 Mpps/CPU is packets over the CPU time that the forwarder got, its rate with a
 CPU to itself: it stands where --noise lets rounds through in which it waited.
 
+Beside them what the parts of forwarding cost by themselves (floors.py), unless it is a quick run.
+
 xdpsock and xsk_fwd are not packaged: XDPSOCK and XSK_FWD name binaries. xdpsock
 sends back where it received, so its sink is the generator's end of the veth.
 """
-import contextlib
 import json
 import os
 import shutil
@@ -28,10 +29,13 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, attach, arguments, column, dropped, finish, median, rounds, running,
-                     table, takes_xdp_frames)
-from lab import Lab, LabError, built, children, wait_for
-from result import OURS, PEER
+from measure import (Window, attach, arguments, column, finish, median, rounds, running, table,
+                     takes_xdp_frames)
+import floors
+from box import (BACK, NOISE, SINK, TESTPMD, XSK_FWD, generator, is_forwarding, peer, start_fwd,
+                 sunk, two_cpus)
+from lab import Lab, LabError, children, wait_for
+from result import FLOOR, OURS, PEER
 
 SECONDS = 2.0
 ROUNDS, QUICK_ROUNDS = 7, 5
@@ -39,56 +43,7 @@ TARGET = 1.0
 USER_TARGET = 0.7
 SYSCALLS_TARGET = 1 / 32
 SAMPLES_HZ = 4999  # beside the timer's own round figures; 10,000 samples tell 5 % to a twentieth
-# With a CPU for each of generator and forwarder nothing is left for the rest of
-# the system: on two idle CPUs either forwarder waits 1 to 2 % of the time.
-NOISE = 0.04
-CONFIG = """interface b0, b1 { mode native }
-default pass
-rule all forward fallback drop udp
-forwarder {
-    wire b0 b1
-    workers 1 cpus %s
-    poll %s
-    zero-copy off
-}
-"""
-TESTPMD = ["dpdk-testpmd", "-l", "%s,%s", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
-           "--vdev", "net_af_xdp0,iface=b0", "--vdev", "net_af_xdp1,iface=b1", "--", "-i",
-           "--total-num-mbufs=16384", "--nb-cores=1", "--auto-start", "--forward-mode=io"]
-
-
 XDPSOCK = ["-l", "-i", "b0", "-q", "0", "-N", "-c", "-Q"]
-XSK_FWD = ["-i", "b0", "-q", "0", "-i", "b1", "-q", "0"]
-
-
-def two_cpus():
-    cpus = sorted(os.sched_getaffinity(0))
-    if len(cpus) < 2:
-        raise LabError("this needs two CPUs, one of them for the generator")
-    return str(cpus[0]), str(cpus[1])
-
-
-SINK, BACK = ("sink", "k0"), ("tx", "t0")
-
-
-def sunk(lab, sink=SINK):
-    """Packets that the sink's XDP program has dropped."""
-    return dropped(lab, *sink)
-
-
-@contextlib.contextmanager
-def generator(lab, cpu, seconds):
-    proc = lab.popen([built("sluice-gen"), "t0", "--json", "--cpus", cpu, "--sport",
-                      "1024-1087", "--duration", str(seconds)], ns="tx")
-    try:
-        yield proc
-    finally:
-        lab.end(proc, signal.SIGINT)
-
-
-def is_forwarding(lab, sink=SINK):
-    before = sunk(lab, sink)
-    return wait_for(lambda: sunk(lab, sink) > before + 1000, 10)
 
 
 def profile(lab, pid, cpu):
@@ -135,12 +90,6 @@ def last_json(text):
     raise LabError("no statistics in: %s" % text[-2000:])
 
 
-def start_fwd(lab, cpu, poll, wrap=()):
-    path = lab.file("forward.conf", CONFIG % (cpu, poll))
-    lab.sluice("apply", path, ns="box")
-    return lab.popen(list(wrap) + [built("sluice-fwd"), "-c", path, "--json"], ns="box")
-
-
 def take_sluice(lab, cpus, poll):
     proc = start_fwd(lab, cpus[1], poll)
     try:
@@ -153,28 +102,6 @@ def take_sluice(lab, cpus, poll):
     result["syscalls_per_packet"] = [w["syscalls_per_packet"] for w in stats["workers"]]
     lab.sluice("down", ns="box")
     return result
-
-
-@contextlib.contextmanager
-def peer(lab, words):
-    """A program that forwards until it is told `quit`, or interrupted; its process id."""
-    with open(os.path.join(lab.dir, "peer.log"), "w+", encoding="utf-8") as log:
-        proc = lab.popen(words, ns="box", stdin=-1, stdout=log, stderr=log)
-        try:
-            yield proc.pid
-        except (LabError, OSError) as fault:
-            log.seek(0)
-            raise LabError("%s: %s\n%s" % (words[0], fault, log.read()[-2000:])) from None
-        finally:
-            with contextlib.suppress(OSError):
-                proc.stdin.write("quit\n")
-                proc.stdin.close()
-            if not wait_for(lambda: proc.poll() is not None, 5):
-                proc.send_signal(signal.SIGINT)
-                wait_for(lambda: proc.poll() is not None, 10)
-            lab.end(proc, signal.SIGKILL)
-            for dev in ("b0", "b1"):
-                lab.run(["ip", "link", "set", "dev", dev, "xdp", "off"], ns="box", check=False)
 
 
 def take_peer(lab, cpus, words, sink=SINK):
@@ -267,6 +194,8 @@ def measured(result, options):
         takers.update(found)
         for name, why in absent.items():
             result.lacks(name, why)
+        if not options.quick:
+            takers.update(floors.takers(lab, cpus))
         return (rounds(takers, options.rounds, options.noise),
                 None if options.quick else count_by_strace(lab, cpus))
 
@@ -300,9 +229,11 @@ def judge(result, names, found, quiet, key):
 
 def figures(result, key, taken):
     """What the table shows, for the file."""
-    roles = {name: OURS if name.startswith("sluice") else PEER for name in taken[0][0]}
+    roles = {name: OURS if name.startswith("sluice") else FLOOR if name in floors.NAMES else PEER
+             for name in taken[0][0]}
     result.rounds("forwarded" + ("" if key == "value" else ", for each second that it had a CPU"),
                   "packets/s", "more", roles, taken, value=lambda s: s[key])
+    roles = {name: role for name, role in roles.items() if role != FLOOR}
     result.rounds("user-space time of a packet", "ns", "less", roles, taken,
                   value=lambda s: 1e9 * s["user_seconds"] / s["packets"])
     result.rounds("system calls of a packet", "", "less",
@@ -310,16 +241,24 @@ def figures(result, key, taken):
                   value=lambda s: max(s["syscalls_per_packet"]))
 
 
+def show(quiet, calls):
+    rows = []
+    for name, rates in ((name, column(quiet, name)) for name in quiet[0]):
+        program = name not in floors.NAMES
+        rows.append([name, "%.3f" % (median(rates) / 1e6),
+                     "%.3f" % (median(column(quiet, name, "per_cpu")) / 1e6),
+                     "%.2f" % median(column(quiet, name, "waited")),
+                     "%.0f" % user_ns(quiet, name) if program else "",
+                     "%.4f" % calls[name] if name in calls else ""])
+    table(["forwarder", "Mpps", "Mpps/CPU", "waited", "user ns/packet", "syscalls/packet"], rows)
+
+
 def report(result, quiet, refused, strace):
     ours = [name for name in quiet[0] if name.startswith("sluice")]
-    found = [name for name in quiet[0] if name not in ours]
+    found = [name for name in quiet[0] if name not in ours + list(floors.NAMES)]
     calls = {name: max(max(r[name]["syscalls_per_packet"]) for r in quiet) for name in ours}
-    table(["forwarder", "Mpps", "Mpps/CPU", "waited", "user ns/packet", "syscalls/packet"],
-          [[name, "%.3f" % (median(column(quiet, name)) / 1e6),
-            "%.3f" % (median(column(quiet, name, "per_cpu")) / 1e6),
-            "%.2f" % median(column(quiet, name, "waited")), "%.0f" % user_ns(quiet, name),
-            "%.4f" % calls[name] if name in calls else ""] for name in quiet[0]])
-    waited = max(r[name]["waited"] for r in quiet for name in r) > NOISE
+    show(quiet, calls)
+    waited = max(r[name]["waited"] for r in quiet for name in ours + found) > NOISE
     if waited:
         print("noisy rounds were let through: rates are by the forwarder's CPU time")
     key = "per_cpu" if waited else "value"

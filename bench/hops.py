@@ -12,9 +12,10 @@ import os
 import shutil
 import signal
 
-from forward import TESTPMD, XSK_FWD, peer, start_fwd
+from box import TESTPMD, XSK_FWD, peer, start_fwd
 from lab import LabError, children, wait_for
-from measure import XDP_FILTER, attach, takes_xdp_frames
+from measure import (XDP_FILTER, attach, attach_redirect, attach_xdp_filter,
+                     takes_xdp_frames)
 from result import FLOOR, OURS, PEER
 
 DROP, FORWARD = "drop", "forward"
@@ -34,6 +35,17 @@ udp dport %d counter drop
 }
 }
 """ % PORT
+NFT_INET_DROP = """table inet hop {
+chain raw {
+type filter hook prerouting priority raw; policy accept;
+udp dport %d counter drop
+}
+}
+""" % PORT
+IPTABLES_DROP = ["iptables-nft", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "--dport",
+                 str(PORT), "-j", "DROP"]
+BPFILTER = os.environ.get("BPFILTER", "")  # its bfcli, of a version that needs no daemon
+BPFILTER_DROP = "chain hop BF_HOOK_XDP{ifindex=%d} ACCEPT rule udp.dport eq %d counter DROP"
 TC_ADD = ["tc", "filter", "add", "dev", "b0", "ingress"]
 TC_FLOWER = ["protocol", "ip", "flower", "ip_proto", "udp", "dst_port", str(PORT), "action", "drop"]
 # Not each kernel has flower. IPv4, UDP, the port at 16 behind the IP header: TC_ACT_SHOT (2);
@@ -82,8 +94,11 @@ def sluice(lab, _cpu, text):
 
 
 @contextlib.contextmanager
-def bare(lab, _cpu):
-    attach(lab, "box", "b0", "drop.bpf.o")
+def bare(lab, _cpu, job):
+    if job == DROP:
+        attach(lab, "box", "b0", "drop.bpf.o")
+    else:
+        attach_redirect(lab, "box", "b0", "b1")
     try:
         yield []
     finally:
@@ -91,12 +106,28 @@ def bare(lab, _cpu):
 
 
 @contextlib.contextmanager
-def nftables(lab, _cpu):
-    lab.run(["nft", "-f", "-"], ns="box", stdin=NFT_DROP)
+def nftables(lab, _cpu, words, text=None):
+    """A ruleset of nftables, or of iptables, which is one."""
+    lab.run(words, ns="box", stdin=text)
     try:
         yield []
     finally:
         lab.run(["nft", "flush", "ruleset"], ns="box")
+
+
+@contextlib.contextmanager
+def bpfilter(lab, _cpu):
+    top = os.path.join(lab.dir, "bpffs")  # where it pins: not beside what the machine may have
+    os.makedirs(top, exist_ok=True)
+    lab.run(["mount", "-t", "bpf", "none", top])
+    command = [os.path.abspath(BPFILTER), "--bpffs-path", top]
+    try:
+        lab.run([*command, "chain", "set", "--from-str", BPFILTER_DROP % (
+            lab.link("box", "b0")["ifindex"], PORT)], ns="box")
+        yield []
+    finally:
+        lab.run([*command, "ruleset", "flush"], ns="box", check=False)
+        lab.run(["umount", top])
 
 
 @contextlib.contextmanager
@@ -111,12 +142,11 @@ def clsact(lab, _cpu, classifier):
 
 @contextlib.contextmanager
 def xdp_filter(lab, _cpu):
-    lab.run([XDP_FILTER, "load", "-m", "native", "-f", "udp", "b0"], ns="box")
+    attach_xdp_filter(lab, "box", "b0", ["-f", "udp"], PORT)
     try:
-        lab.run([XDP_FILTER, "port", str(PORT), "-p", "udp", "-m", "dst"], ns="box")
         yield []
     finally:
-        lab.run([XDP_FILTER, "unload", "--all"], ns="box", check=False)
+        lab.run(["ip", "link", "set", "dev", "b0", "xdp", "off"], ns="box")
 
 
 # ---- forwarding -------------------------------------------------------------
@@ -187,17 +217,26 @@ def _programs(cpus):
 
 def _drops():
     yield "sluice", OURS, lambda lab, cpu: sluice(lab, cpu, SLUICE_DROP), None
-    yield "XDP program that only drops", FLOOR, bare, None
+    yield "XDP program that only drops", FLOOR, lambda lab, cpu: bare(lab, cpu, DROP), None
     for name, tool, way in (
-            ("nftables netdev", "nft", nftables),
+            ("nftables netdev", "nft",
+             lambda lab, cpu: nftables(lab, cpu, ["nft", "-f", "-"], NFT_DROP)),
+            ("nftables inet", "nft",
+             lambda lab, cpu: nftables(lab, cpu, ["nft", "-f", "-"], NFT_INET_DROP)),
+            ("iptables-nft raw", "iptables-nft",
+             lambda lab, cpu: nftables(lab, cpu, IPTABLES_DROP)),
             ("tc clsact flower", "tc", lambda lab, cpu: clsact(lab, cpu, TC_FLOWER)),
             ("tc clsact bpf", "tc", lambda lab, cpu: clsact(lab, cpu, TC_BPF)),
             ("xdp-filter", XDP_FILTER, xdp_filter)):
         yield name, PEER, way if shutil.which(tool) else None, "no %s here" % tool
+    yield ("bpfilter", PEER, bpfilter if os.access(BPFILTER, os.X_OK) else None,
+           "BPFILTER names no bfcli")
 
 
 def _forwards(cpus):
     yield "sluice redirect", OURS, lambda lab, cpu: sluice(lab, cpu, SLUICE_REDIRECT), None
+    yield ("XDP program that only redirects", FLOOR, lambda lab, cpu: bare(lab, cpu, FORWARD),
+           None)
     for poll in ("sleep", "adaptive", "busy"):
         yield ("sluice-fwd " + poll, OURS,
                lambda lab, cpu, poll=poll: forwarder(lab, cpu, poll), None)

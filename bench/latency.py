@@ -29,14 +29,14 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hops
-from forward import two_cpus
+from box import two_cpus
 from lab import Lab, LabError, built, wait_for
 from measure import Window, arguments, column, finish, median, rounds, running, table
 from result import FLOOR
 
 from scapy.all import Ether, IP, UDP
 
-ROUNDS, QUICK_ROUNDS = 7, 5
+ROUNDS, QUICK_ROUNDS = 5, 5
 PROBES, QUICK_PROBES = 1000, 300
 GAP = 0.001
 PROBE_PORT = 4242

@@ -9,8 +9,9 @@ Busy         raised where that second was somebody else's: nothing is measured t
 Two CPUs are enough for a generator and what it feeds, but not for anything else beside
 them; a benchmark that runs all the same measures the other work. So it is refused, before
 it begins, and no option lets it through. SLUICE_BENCH_STATE is for tests of the harness: a
-JSON object of the same keys as look()'s, taken instead of looking. A result that was made
-so says so in `state`, is never a baseline, and its page carries a banner.
+JSON object of the same keys as look()'s, taken instead of looking, and of "noise", the share
+of a sample's time that it may have been disturbed. A result that was made so says so in
+`state`, is never a baseline, and its page carries a banner.
 """
 import functools
 import json
@@ -93,6 +94,11 @@ def look():
         state = state_of(texts + [_read("/proc/stat")])
     state["why"] = reasons(state)
     return state
+
+
+def noise(allowed):
+    """The share of a sample's time that it may have been disturbed: `allowed`, unless faked."""
+    return json.loads(os.environ.get(FAKE) or "{}").get("noise", allowed)
 
 
 def reasons(state):

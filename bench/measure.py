@@ -10,6 +10,7 @@ the ratio within one round. Every sample is written out, the refused ones too (r
 import argparse
 import contextlib
 import glob
+import json
 import os
 import re
 import statistics
@@ -122,6 +123,7 @@ def rounds(candidates, wanted, noise=NOISE):
     ones); Noisy after three times as many rounds with fewer than three quiet.
     """
     quiet, refused, why = [], [], None
+    noise = machine.noise(noise)
     while len(quiet) < wanted and len(quiet) + len(refused) < 3 * wanted:
         samples = {name: take() for name, take in candidates.items()}
         why = disturbed(samples, noise)
@@ -192,15 +194,34 @@ def attach(lab, ns, dev, name):
     lab.run(["ip", "link", "set", "dev", dev, "xdpdrv", "obj", built(name), "sec", "xdp"], ns=ns)
 
 
+def attach_redirect(lab, ns, dev, out):
+    """Attaches the program that only redirects to `out`, native."""
+    attach(lab, ns, dev, "redirect.bpf.o")
+    number = lab.link(ns, out)["ifindex"].to_bytes(4, sys.byteorder)
+    shown = json.loads(lab.output(["bpftool", "-j", "prog", "show", "id",
+                                   str(xdp_id(lab, ns, dev))]))
+    lab.run(["bpftool", "map", "update", "id", str(shown["map_ids"][0]), "key", "0", "0", "0", "0",
+             "value", *map(str, number)], ns=ns)
+
+
+def attach_xdp_filter(lab, ns, dev, options, port):
+    """
+    Attaches xdp-filter with a rule for a UDP port, native. It pins its maps below /sys/fs/bpf,
+    which a command in a namespace has for itself; they stay as long as the program does.
+    """
+    script = "mount -t bpf bpf /sys/fs/bpf && %s load -m native %s %s && %s port %d -p udp -m dst"
+    lab.run(["sh", "-c", script % (XDP_FILTER, " ".join(options), dev, XDP_FILTER, port)], ns=ns)
+
+
 def xdp_id(lab, ns, dev):
     """The id of the XDP program on a device."""
     return lab.link(ns, dev)["xdp"]["prog"]["id"]
 
 
-def dropped(lab, ns, dev):
-    """Packets that XDP programs on a veth have dropped."""
+def dropped(lab, ns, dev, verdict="drops"):
+    """Packets that XDP programs on a veth have dropped, or given another verdict ("redirect")."""
     text = lab.output(["ethtool", "-S", dev], ns=ns)
-    return sum(int(n) for n in re.findall(r"rx_queue_\d+_xdp_drops: (\d+)", text))
+    return sum(int(n) for n in re.findall(r"rx_queue_\d+_xdp_%s: (\d+)" % verdict, text))
 
 
 def takes_xdp_frames(lab, *ends):
