@@ -15,7 +15,6 @@ counters, and that it found the right rules by those of nftables, rule by rule.
 
 Three sets are cut to 1, 10, ... rules as well, for the curve that bench/report draws.
 """
-import json
 import os
 import shutil
 import sys
@@ -26,9 +25,10 @@ sys.path[:0] = [HERE, os.path.join(HERE, "classify"),
                 os.path.join(HERE, "..", "tests", "oracle")]
 import nft
 from filter import TARGET_NS, configuration, packet, xdp_filter
-from measure import (XDP_FILTER, Noisy, arguments, attach, finish, median, rounds, running,
+from measure import (Noisy, arguments, attach, finish, median, rounds, running,
                      table, timed, xdp_id)
 from lab import Lab, LabError, built
+from mix import HEADER_BYTES, headers_of, run, turns_of
 from result import FLOOR, OURS, PEER, candidate
 from worst import worst
 
@@ -37,7 +37,6 @@ import classbench
 CORPUS = os.environ.get("SLUICE_CORPUS", os.path.join(HERE, "..", "..", "shared", "data"))
 CPU = str(max(os.sched_getaffinity(0)))
 HEADERS = 65536
-HEADER_BYTES = 64
 # Of these headers Sluice and nftables are compared rule by rule.
 JUDGED = 8192
 # Two differences are known: under IPv6 nftables takes AH for the protocol, which the filter
@@ -86,11 +85,11 @@ class Bench:
         return "/run/netns/" + self.lab.name(space)
 
     def add_peers(self):
-        found = dict(xdp_filter(self.lab))["xdp-filter, all features"]
-        if found:
-            self.common["xdp-filter"] = str(found)
-        else:
-            self.absent.append(("xdp-filter", "not loadable here"))
+        for name, found, why in xdp_filter(self.lab):
+            if found and name == "xdp-filter, all features":
+                self.common["xdp-filter"] = str(found)
+            elif not found:
+                self.absent.append((name, why))
         if shutil.which("nft"):
             space = self.space()
             self.lab.run(["nft", "-f", "-"], ns=space, stdin=nft.EMPTY)
@@ -177,13 +176,7 @@ class Case:
     # ---- measuring --------------------------------------------------------
 
     def sample(self, path, *options):
-        """One run of classify-run; its packets and times by candidate."""
-        out = json.loads(self.lab.output(
-            [built("classify-run"), "-c", CPU, *options, built("mix.bpf.o"), path]
-            + list(self.candidates.values()), timeout=600))
-        for key in ("packets", "ns"):
-            out[key] = dict(zip(self.candidates, out[key]))
-        return out
+        return run(self.lab, CPU, path, self.candidates, *options)
 
     def measure(self, mix, headers):
         """Measures one traffic mix (headers: bytes) and adds its row."""
@@ -234,22 +227,6 @@ def over_base(times):
             result[name] = {"median": median(over), "p99": over[len(over) * 99 // 100],
                             "batches": len(over)}
     return result
-
-
-def turns_of(sample, turns):
-    """[{candidate: sample}] of the turns of a run: the median batch of each turn."""
-    noise = {"waited": sample["waited"]}
-    parts = {name: len(ns) // turns for name, ns in sample["ns"].items()}
-    return [{name: {"value": median(ns[turn * parts[name]:(turn + 1) * parts[name]]), **noise}
-             for name, ns in sample["ns"].items()} for turn in range(turns)]
-
-
-def headers_of(frames):
-    """What stands behind Ethernet, as classify-run takes it."""
-    behind = [frame[14:].ljust(HEADER_BYTES, b"\0") for frame in frames]
-    if any(len(header) > HEADER_BYTES and any(header[HEADER_BYTES:]) for header in behind):
-        raise LabError("a header does not fit %d bytes" % HEADER_BYTES)
-    return b"".join(header[:HEADER_BYTES] for header in behind)
 
 
 def run_case(bench, label, rules, level, mixes):
@@ -390,16 +367,12 @@ def main():
     with running("classify", "What 10,000 ordered rules cost a packet", options.quick,
                  traffic="BPF_PROG_TEST_RUN, 65,536 headers") as result, Lab() as lab:
         sets, bench = chosen(options), Bench(lab, 2 if options.quick else TURNS, result)
-        try:
-            bench.add_peers()
-            run_sixteen(bench)
-            for name, rules in sets.items():
-                for cut in CURVE_RULES if name in CURVE_SETS and not options.quick else ():
-                    run_set(bench, name, rules[:cut], ("uniform",))
-                run_set(bench, name, rules, ("uniform", "flood") if options.quick else MIXES)
-        finally:
-            for space in ("filter-udp", "filter-all"):
-                lab.run([XDP_FILTER, "unload", "--all"], ns=space, check=False)
+        bench.add_peers()
+        run_sixteen(bench)
+        for name, rules in sets.items():
+            for cut in CURVE_RULES if name in CURVE_SETS and not options.quick else ():
+                run_set(bench, name, rules[:cut], ("uniform",))
+            run_set(bench, name, rules, ("uniform", "flood") if options.quick else MIXES)
         return report(bench)
 
 
