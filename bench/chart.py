@@ -256,7 +256,7 @@ class _Panel:
         last = None
         for value in self.xs if self.shape != "steps" else [
                 mark for mark in _log_marks(self.xs) if self.xs[0] <= mark <= self.xs[-1]]:
-            x, text = self.x(value), "{:,.10g}".format(value)
+            x, text = self.x(value), _mark(value) if value >= 1e4 else "{:,.10g}".format(value)
             yield _line(x, bottom, x, bottom + 4, "tick")
             if last is None or x - last > len(text) * LETTER + 4:
                 yield _text(x, bottom + 17, text, "middle", "axis")

@@ -3,9 +3,10 @@
 
 Nothing outside the page is asked for and no script runs in it. What stands on it, in order:
 the verdicts counted by benchmark, the targets missed; for each benchmark its comparisons with
-peers as ratios, its sweeps as curves, its figures as bars with every sample, and one table;
-then what was not measured and why, how it was measured, and the machine.
+peers as ratios, what it has of its floors, its sweeps as curves, its figures as bars with every
+sample, and one table; then what was not measured and why, how it was measured, and the machine.
 """
+import statistics
 from html import escape
 
 import chart
@@ -131,6 +132,29 @@ def _comparisons(result):
             parts.append('<div class="keep"><h3>%s: how many times better</h3>%s</div>' % (
                 escape(what[0].upper() + what[1:]),
                 _many(what, pairs) if len(pairs) > MANY else _few(what, pairs)))
+    return parts
+
+
+def _possible(result):
+    """
+    What Sluice has of each floor: of one place its spread, of several the median of the
+    places, and the least and the most as its spread.
+    """
+    parts = []
+    for what in dict.fromkeys(figure["what"] for figure in result["figures"]):
+        groups = _grouped([p for f, p in _pairs(result, (FLOOR,)) if f["what"] == what],
+                          lambda p: "%s, of %s" % (p["ours"], p["other"]))
+        rows = []
+        for name, pairs in groups.items():
+            ratios = sorted(100 * pair["ratio"] for pair in pairs)
+            low, high = ((100 * pairs[0]["low"], 100 * pairs[0]["high"]) if len(pairs) == 1
+                         else (ratios[0], ratios[-1]))
+            name += " (%d places)" % len(pairs) if len(pairs) > 1 else ""
+            rows.append((name, OURS, statistics.median(ratios), low, high, []))
+        if rows:
+            parts.append('<div class="keep"><h3>%s: how much of what is possible here</h3>%s</div>'
+                         % (escape(what[0].upper() + what[1:]), chart.bars(
+                             rows, "% of a floor; more is better", what + ", of its floors")))
     return parts
 
 
@@ -288,7 +312,7 @@ def _section(result):
         parts.append('<p><b class="loss">The machine became busy while this ran</b>: %s.</p>'
                      % escape("; ".join(after)))
     parts += ['<p><b class="loss">failed</b>: %s</p>' % escape(text) for text in result["failed"]]
-    parts += _comparisons(result) + _sweeps(result) + _histograms(result)
+    parts += _comparisons(result) + _possible(result) + _sweeps(result) + _histograms(result)
     parts += _stacks(result) + _bars(result)
     return "\n".join(parts + _tables(result) + _targets(result))
 
@@ -300,13 +324,13 @@ def _overview(results):
     for result in results:
         verdicts = [pair["verdict"] for _figure, pair in _pairs(result)]
         rows.append(['<a href="#%s">%s</a>' % (escape(result["name"]), escape(result["name"])),
-                     escape(result["question"])]
+                     escape(result["question"]), escape(result["traffic"])]
                     + [verdicts.count(v) or "-" for v in ("win", "loss", "within noise")]
                     + ["%d of %d" % (sum(t["met"] for t in result["targets"]),
                                      len(result["targets"])) if result["targets"] else "-",
                        len(result["not_measured"]) or "-", len(result["failed"]) or "-"])
-    return _table(["benchmark", "what is asked", "wins", "losses", "within noise", "targets met",
-                   "not measured", "failed"], rows, range(2, 8))
+    return _table(["benchmark", "what is asked", "packets from", "wins", "losses", "within noise",
+                   "targets met", "not measured", "failed"], rows, range(3, 9))
 
 
 def _missing(results):

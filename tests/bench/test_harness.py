@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The benchmarks' harness: verdicts, refusals, the page, the comparison (no root, no traffic)."""
 import glob
+import ipaddress
 import json
 import os
 import random
@@ -16,12 +17,14 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BENCH = os.path.join(ROOT, "bench")
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests"), BENCH]
 import chart
+import filter as filter_of
 import latency
 import made
 import machine
 import measure
 import page as page_of
 import result as results
+import scale
 from tap import Tap
 
 tap = Tap()
@@ -141,6 +144,22 @@ def noisy_rounds():
                          "a run of noisy rounds (%s) reports nothing" % kind)
 
 
+def noise_of_tests():
+    def take():
+        return {"value": 1, "waited": 0.5, "steal": 0.0}
+    os.environ[machine.FAKE] = json.dumps({"noise": 1})
+    quiet, refused = measure.rounds({"a": take}, 3)
+    tap.equal((len(quiet), len(refused)), (3, 0), "a made-up state may let noise through")
+    tap.equal(machine.look()["fake"], True, "and is told from a real one, too")
+    os.environ[machine.FAKE] = "{}"
+    try:
+        measure.rounds({"a": take}, 3)
+        tap.ok(False, "another lets none through")
+    except measure.Noisy:
+        tap.ok(True, "another lets none through")
+    del os.environ[machine.FAKE]
+
+
 def became_busy(top):
     measure.RESULTS = os.path.join(top, "became")
     os.environ[machine.FAKE] = "{}"
@@ -202,6 +221,9 @@ def page(top):
     tap.contains(text, ["7.", "win</b>", "prefers-color-scheme:dark", "@media print",
                         "XSK_FWD names no program", "page-table isolation"],
                  "verdicts, both themes, print, what is missing, the machine")
+    tap.contains(text, ["how much of what is possible here", "sluice, of floor (8 places)",
+                        "<th>packets from</th>", "BPF_PROG_TEST_RUN, 4,096 headers"],
+                 "what is had of the floors, and where the packets came from")
     result = results.Result("a<b", "x & y")
     result.rounds("<i>", "ns", "less", {"<o>": "ours", "<p>": "peer"},
                   made.taken(random.Random(1), {"<o>": 1.0, "<p>": 2.0}))
@@ -253,6 +275,48 @@ def percentiles():
            < 1.25 * slots[-1][0], "a histogram holds every probe", slots)
 
 
+def rule_mixes():
+    """That filter.py's headers are of the rules that it says, and its counters are judged."""
+    for family in filter_of.FAMILIES:
+        every, start = filter_of.matches(16, family), filter_of.SOURCE_AT[family][0]
+        size = filter_of.SOURCE_AT[family][1] - start
+        nets = [[ipaddress.ip_network(prefix) for prefix in match[:2]] for match in every]
+
+        def hits(frame):
+            source, target = (ipaddress.ip_address(frame[at:at + size])
+                              for at in (start, start + size))
+            port = int.from_bytes(frame[start + 2 * size + 2:start + 2 * size + 4], "big")
+            return [n for n, (of, to) in enumerate(nets)
+                    if source in of and target in to and port == every[n][2]]
+        found = {name: [hits(frame) for frame in filter_of.frames(name, 16, family)[:256]]
+                 for name in filter_of.MIXES}
+        tap.equal(found, {"one packet": [[15]] * 256, "random sources": [[15]] * 256,
+                          "all rules": [[n % 16] for n in range(256)], "no rule": [[]] * 256},
+                  "%s: the headers of each mix match what they are to" % family)
+    before, after = {"r0": 1, "last": 2}, {"r0": 5, "last": 6}
+    tap.equal(filter_of.wrong(before, after, "all rules", 8), None, "counters that are right")
+    for name, packets in (("all rules", 10), ("one packet", 8), ("no rule", 8)):
+        tap.contains(filter_of.wrong(before, after, name, packets) or "", "matched 4 packets of",
+                     "counters that are wrong for: " + name)
+
+
+def commands():
+    """The peak of a command is its own, not that of the process it was forked from."""
+    held = bytearray(96 << 20)
+    small = scale.command(["sleep", "0.05"])
+    tap.ok(0 < small["peak"] < 32 << 20, "a small command has a small peak", small["peak"])
+    tap.ok(small["value"] >= 50, "and its time is the whole of it", small["value"])
+    large = scale.command([sys.executable, "-c",
+                           "import time; b = bytearray(64 << 20); time.sleep(0.05)"])
+    tap.ok(large["peak"] > 64 << 20, "a large one has a large one", large["peak"], len(held))
+    try:
+        scale.command(["ls", "/nowhere"])
+        tap.ok(False, "a command that fails is no sample")
+    except measure.LabError as why:
+        tap.contains(str(why), ["ls /nowhere", "No such file"],
+                     "a command that fails is no sample")
+
+
 # ---- the comparison ---------------------------------------------------------
 
 def comparison(top):
@@ -282,7 +346,7 @@ def comparison(top):
             json.dump(text, out)
     tap.equal(tool("compare", base, drifted)[0], 0, "a machine 30 % slower is no regression")
     tap.equal(tool("compare", os.path.join(base, "filter.json"),
-                   os.path.join(base, "drop.json"))[0], 2, "nothing in common is no pass")
+                   os.path.join(base, "live.json"))[0], 2, "nothing in common is no pass")
 
 
 def baseline(top):
@@ -305,12 +369,15 @@ def main():
         figures()
         states()
         noisy_rounds()
+        noise_of_tests()
         refusals(os.path.join(top, "build"))
         became_busy(top)
         page(top)
         axes()
         colours()
         percentiles()
+        rule_mixes()
+        commands()
         comparison(top)
         baseline(top)
     tap.done()
