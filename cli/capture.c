@@ -20,6 +20,7 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "outfile.h"
 #include "sampled.h"
 #include "signals.h"
 #include "lib/capture.h"
@@ -189,29 +190,28 @@ static void flush(struct output *o)
 		o->whole = -1;
 }
 
-static int open_output(struct output *o, const struct sl_capture *capture,
-		       char (*names)[IF_NAMESIZE], size_t n)
+static int open_output(struct output *o)
 {
-	int err;
-
-	o->file = stdout;
-	o->whole = -1;
-	if (!o->path)
-		return CLI_OK;
-	if (strcmp(o->path, "-") == 0 && isatty(STDOUT_FILENO)) {
+	if (o->path && strcmp(o->path, "-") == 0 && isatty(STDOUT_FILENO)) {
 		fputs("sluice: -o -: standard output is a terminal; pcapng is "
 		      "for a file or a pipe\n",
 		      stderr);
 		return CLI_USAGE;
 	}
-	if (strcmp(o->path, "-") != 0)
-		o->file = fopen(o->path, "we");
-	if (!o->file) {
-		fprintf(stderr, "sluice: %s: create: %s\n", o->path,
-			strerror(errno));
-		return CLI_SYSTEM;
-	}
-	err = sl_pcapng_section(o->file);
+	return cli_outfile_open(o->path, &o->file);
+}
+
+static void begin_output(struct output *o, const struct sl_capture *capture,
+			 char (*names)[IF_NAMESIZE], size_t n)
+{
+	int err;
+
+	o->whole = -1;
+	if (!o->path)
+		return;
+	err = cli_outfile_begin(o->file);
+	if (!err)
+		err = sl_pcapng_section(o->file);
 	for (size_t i = 0; i < n && !err; i++)
 		err = sl_pcapng_interface(o->file, names[i],
 					  sl_capture_snap(capture));
@@ -219,7 +219,6 @@ static int open_output(struct output *o, const struct sl_capture *capture,
 	if (o->file != stdout)
 		o->whole = 0;
 	flush(o);
-	return CLI_OK;
 }
 
 static int close_output(struct output *o)
@@ -272,7 +271,7 @@ static int read_all(struct sl_capture *capture, struct output *o)
 static int capture_from(struct output *o, struct sl_capture *capture,
 			char (*names)[IF_NAMESIZE], size_t n)
 {
-	int status, closed;
+	int status;
 
 	if (o->rule && !sl_capture_has_rule(capture, o->rule)) {
 		fprintf(stderr,
@@ -280,13 +279,10 @@ static int capture_from(struct output *o, struct sl_capture *capture,
 			o->rule);
 		return CLI_INPUT;
 	}
-	status = open_output(o, capture, names, n);
-	if (status != CLI_OK)
-		return status;
+	begin_output(o, capture, names, n);
 	status = read_all(capture, o);
-	closed = close_output(o);
 	cli_capture_report_lost(capture, names, n);
-	return status == CLI_OK ? closed : status;
+	return status;
 }
 
 /* How many of the words, from the first on, are interfaces. */
@@ -347,13 +343,15 @@ static int run(char **arguments, int n_arguments, struct output *o,
 	int n_named = count_interfaces(arguments, n_arguments);
 	struct sl_capture *capture;
 	char(*names)[IF_NAMESIZE];
-	int status = CLI_OK;
+	int status = CLI_OK, closed;
 	size_t n = 0;
 
 	if (n_named < n_arguments)
 		status = compile(o, arguments + n_named, n_arguments - n_named);
+	if (status == CLI_OK)
+		status = open_output(o);
 	if (status != CLI_OK)
-		return status;
+		goto out;
 	names = cli_filters_names(arguments, n_named, &n, &status);
 	if (names && !n)
 		status = cli_fail(-ENODEV, CLI_NO_FILTER);
@@ -366,6 +364,10 @@ static int run(char **arguments, int n_arguments, struct output *o,
 		sl_capture_close(capture);
 	}
 	free(names);
+	closed = close_output(o);
+	if (status == CLI_OK)
+		status = closed;
+out:
 	if (o->filtered)
 		pcap_freecode(&o->program);
 	return status;

@@ -84,7 +84,7 @@ static int explain_packet(const struct explain *e, unsigned long number,
 	return 0;
 }
 
-/* NULL: said on stderr. */
+/* Before the filters are looked for, as cli/outfile.h. NULL: said on stderr. */
 static pcap_t *open_packets(const char *path)
 {
 	char why[PCAP_ERRBUF_SIZE];
@@ -98,33 +98,28 @@ static pcap_t *open_packets(const char *path)
 			file ? why : strerror(errno));
 	if (!pcap && file && !is_stdin)
 		fclose(file);
-	return pcap;
+	if (!pcap || pcap_datalink(pcap) == DLT_EN10MB)
+		return pcap;
+	fprintf(stderr,
+		"sluice: %s: its link type is %s; the filter sees Ethernet "
+		"(EN10MB) only\n",
+		path, pcap_datalink_val_to_name(pcap_datalink(pcap)));
+	pcap_close(pcap);
+	return NULL;
 }
 
-static int explain_file(const struct explain *e, const char *path)
+static int explain_all(const struct explain *e, const char *path, pcap_t *pcap)
 {
 	struct pcap_pkthdr *header;
 	const unsigned char *packet;
 	unsigned long number = 0;
-	pcap_t *pcap = open_packets(path);
 	int got = 0, err = 0;
 
-	if (!pcap)
-		return CLI_INPUT;
-	if (pcap_datalink(pcap) != DLT_EN10MB) {
-		fprintf(stderr,
-			"sluice: %s: its link type is %s; the filter sees "
-			"Ethernet (EN10MB) only\n",
-			path, pcap_datalink_val_to_name(pcap_datalink(pcap)));
-		pcap_close(pcap);
-		return CLI_INPUT;
-	}
 	while (!err && (got = pcap_next_ex(pcap, &header, &packet)) == 1)
 		err = explain_packet(e, ++number, packet, header->caplen);
 	if (got == PCAP_ERROR)
 		fprintf(stderr, "sluice: %s: after packet %lu: %s\n", path,
 			number, pcap_geterr(pcap));
-	pcap_close(pcap);
 	if (err) {
 		fprintf(stderr, "sluice: %s: explain packet %lu: %s\n",
 			e->on->attachment.interface, number,
@@ -137,7 +132,8 @@ static int explain_file(const struct explain *e, const char *path)
 	return got == PCAP_ERROR ? CLI_INPUT : CLI_OK;
 }
 
-static int explain(const struct cli_filter *on, const char *path, bool json)
+static int explain(const struct cli_filter *on, const char *path, pcap_t *pcap,
+		   bool json)
 {
 	struct explain e = { .on = on, .json = json };
 	int status, err = sl_stats_read(&on->filter, &e.stats);
@@ -149,7 +145,7 @@ static int explain(const struct cli_filter *on, const char *path, bool json)
 		sl_stats_fini(&e.stats);
 		return cli_fail(-EIO, "the attached program is gone");
 	}
-	status = explain_file(&e, path);
+	status = explain_all(&e, path, pcap);
 	close(e.prog_fd);
 	sl_stats_fini(&e.stats);
 	return status;
@@ -238,6 +234,7 @@ int cli_explain(const struct cli_command *command, int argc, char **argv)
 	const struct cli_option options[] = { { "json", .flag = &live.json },
 					      { "live", .value = &count },
 					      { 0 } };
+	pcap_t *pcap;
 	int status;
 
 	if (cli_options_read(command, options, argc, argv) != CLI_OK ||
@@ -248,10 +245,15 @@ int cli_explain(const struct cli_command *command, int argc, char **argv)
 		return cli_usage(command);
 	if (count)
 		return explain_live(argv + optind, &live);
+	pcap = open_packets(argv[optind + 1]);
+	if (!pcap)
+		return CLI_INPUT;
 	status = cli_filters_open(argv + optind, 1, 0, &filters);
-	if (status != CLI_OK)
-		return status;
-	status = explain(&filters.items[0], argv[optind + 1], live.json);
-	cli_filters_close(&filters);
+	if (status == CLI_OK) {
+		status = explain(&filters.items[0], argv[optind + 1], pcap,
+				 live.json);
+		cli_filters_close(&filters);
+	}
+	pcap_close(pcap);
 	return status;
 }

@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "filters.h"
 #include "options.h"
+#include "outfile.h"
 #include "sampled.h"
 #include "signals.h"
 #include "lib/error.h"
@@ -129,25 +130,18 @@ static int write_sample(void *context, const struct sl_sample *sample)
 	return ++o->written == o->count ? ENOUGH : 0;
 }
 
-static int open_output(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
+static void begin_output(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
 {
 	int err;
 
-	o->file = stdout;
 	if (!o->path)
-		return CLI_OK;
-	if (strcmp(o->path, "-") != 0)
-		o->file = fopen(o->path, "we");
-	if (!o->file) {
-		fprintf(stderr, "sluice: %s: create: %s\n", o->path,
-			strerror(errno));
-		return CLI_SYSTEM;
-	}
-	err = sl_pcapng_section(o->file);
+		return;
+	err = cli_outfile_begin(o->file);
+	if (!err)
+		err = sl_pcapng_section(o->file);
 	for (size_t i = 0; i < n && !err; i++)
 		err = sl_pcapng_interface(o->file, names[i], SL_LOG_HEAD);
 	o->err = err;
-	return CLI_OK;
 }
 
 static int close_output(struct output *o)
@@ -203,7 +197,7 @@ static int read_samples(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
 {
 	struct sl_samples *samples;
 	struct sl_error error = { "" };
-	int status, closed, err;
+	int status, err;
 
 	/* First, so that who sees the rings held may end this by a signal. */
 	cli_catch_signals();
@@ -211,13 +205,9 @@ static int read_samples(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
 	if (err)
 		return cli_fail(err, error.text);
 	status = cli_sampled_check(samples, names, n, o->rule);
-	if (status == CLI_OK)
-		status = open_output(o, names, n);
 	if (status == CLI_OK) {
+		begin_output(o, names, n);
 		status = read_all(samples, o);
-		closed = close_output(o);
-		if (status == CLI_OK)
-			status = closed;
 		report_lost(samples, names, n);
 	}
 	sl_samples_close(samples);
@@ -227,18 +217,19 @@ static int read_samples(struct output *o, char (*names)[IF_NAMESIZE], size_t n)
 static int run(char **arguments, int n_arguments, struct output *o)
 {
 	size_t n = 0;
-	int status;
-	char(*names)[IF_NAMESIZE] =
-		cli_filters_names(arguments, n_arguments, &n, &status);
+	int closed, status = cli_outfile_open(o->path, &o->file);
+	char(*names)[IF_NAMESIZE];
 
-	if (!names)
+	if (status != CLI_OK)
 		return status;
-	if (n)
+	names = cli_filters_names(arguments, n_arguments, &n, &status);
+	if (names && n)
 		status = read_samples(o, names, n);
-	else
+	else if (names)
 		status = cli_fail(-ENODEV, CLI_NO_FILTER);
 	free(names);
-	return status;
+	closed = close_output(o);
+	return status == CLI_OK ? closed : status;
 }
 
 int cli_log(const struct cli_command *command, int argc, char **argv)
