@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/fwdctl.h"
+#include "lib/jsontext.h"
 
 /* From its connection to the last byte of its answer; what it asks for is done in between. */
 #define CLIENT_MS 5000u
@@ -28,14 +30,11 @@ static uint64_t clock_ms(void)
 /* Connecting to what a killed forwarder left takes it away. */
 static void sweep(void)
 {
+	struct sl_fwdctl *found;
 	size_t n;
-	int *fds;
 
-	if (sl_fwdctl_connect(&fds, &n))
-		return;
-	while (n)
-		close(fds[--n]);
-	free(fds);
+	if (sl_fwdctl_connect(0, &found, &n) == 0)
+		sl_fwdctl_close(found, n);
 }
 
 /* Ours alone from its first moment: nobody else may search the directory, either. */
@@ -167,7 +166,7 @@ static void client_accept(struct sl_control *control)
 
 static int answer_error(const char *why, char **answer, size_t *bytes)
 {
-	json_t *object = json_pack("{s:s}", "error", why);
+	json_t *object = json_pack("{s:o}", "error", sl_json_text(why));
 	char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	int n = line ? asprintf(answer, "%s\n", line) : -1;
 

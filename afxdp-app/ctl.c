@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "lib/fwdctl.h"
 #include "say.h"
@@ -49,9 +48,10 @@ static int ask(int fd, const char *request, int *status)
 
 int sl_ctl_run(const char *request)
 {
-	int *fds, status = EXIT_DONE;
+	struct sl_fwdctl *found;
+	int status = EXIT_DONE;
 	size_t n;
-	int err = sl_fwdctl_connect(&fds, &n);
+	int err = sl_fwdctl_connect(0, &found, &n);
 
 	if (err || !n) {
 		sl_fwd_say_error(
@@ -62,13 +62,18 @@ int sl_ctl_run(const char *request)
 		return EXIT_SYSTEM;
 	}
 	for (size_t i = 0; i < n; i++) {
-		err = ask(fds[i], request, &status);
+		char name[32];
+
+		err = found[i].fd;
+		if (err >= 0)
+			err = ask(found[i].fd, request, &status);
 		if (err) {
-			sl_fwd_say_error("forwarder", request, err, NULL);
+			snprintf(name, sizeof(name), "forwarder %d",
+				 found[i].pid);
+			sl_fwd_say_error(name, request, err, NULL);
 			status = EXIT_SYSTEM;
 		}
-		close(fds[i]);
 	}
-	free(fds);
+	sl_fwdctl_close(found, n);
 	return status;
 }

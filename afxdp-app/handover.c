@@ -271,6 +271,7 @@ struct parcel {
 };
 
 #define PARCEL_MULTI_BUFFER 1u
+#define PARCEL_YIELDED 2u
 
 union ancillary {
 	char bytes[CMSG_SPACE(BATCH * sizeof(int))];
@@ -347,7 +348,8 @@ static int descriptor(const struct sl_fwd *fwd, uint32_t i, uint8_t *flags)
 	if (i < fwd->n_workers)
 		return fwd->workers[i].umem.fd;
 	port = fwd->end_port[i - fwd->n_workers];
-	*flags = port->xsk.multi_buffer ? PARCEL_MULTI_BUFFER : 0;
+	*flags = (port->xsk.multi_buffer ? PARCEL_MULTI_BUFFER : 0) |
+		 (port->xsk.yielded ? PARCEL_YIELDED : 0);
 	return port->xsk.fd;
 }
 
@@ -383,6 +385,7 @@ static void descriptors_take(struct sl_fwd *fwd, const int *fds,
 
 		port->xsk.fd = fds[fwd->n_workers + e];
 		port->xsk.multi_buffer = flag & PARCEL_MULTI_BUFFER;
+		port->xsk.yielded = flag & PARCEL_YIELDED;
 		port->xsk.zerocopy = sl_xsk_zerocopy(&port->xsk);
 	}
 }

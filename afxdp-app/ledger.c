@@ -5,6 +5,7 @@
 
 #include "forwarder.h"
 #include "lib/fwdledger.h"
+#include "lib/jsontext.h"
 
 /* Packets whose last descriptor is on the RX ring; the worker may take some meanwhile. */
 static uint64_t waiting(const struct sl_fwd_port *port)
@@ -97,8 +98,8 @@ static json_t *side_json(const struct sl_fwd *fwd, uint32_t iface)
 	sl_fwd_ledger_side(fwd, iface, &side);
 	tally = side.tally;
 	return json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
-		fwd->ifaces[iface].name, "nic",
+		"{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+		sl_json_text(fwd->ifaces[iface].name), "nic",
 		tally->nic_known ? nic_json(&tally->nic) : json_null(), "seen",
 		number_json(tally->counted, tally->seen), "unseen",
 		number_json(tally->unseen_known, (uint64_t)tally->unseen),

@@ -36,10 +36,10 @@ static json_t *interfaces(const struct sl_fwd *fwd)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < fwd->n_ifaces; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:i}", "name",
-						fwd->ifaces[i].name, "ifindex",
-						fwd->ifaces[i].ifindex));
+		json_array_append_new(
+			list, json_pack("{s:o, s:i}", "name",
+					sl_json_text(fwd->ifaces[i].name),
+					"ifindex", fwd->ifaces[i].ifindex));
 	return list;
 }
 

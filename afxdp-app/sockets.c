@@ -44,36 +44,59 @@ static uint32_t worker_mtu(const struct sl_fwd *fwd,
 	return mtu;
 }
 
+/* The first whose driver takes fewer buffers a packet than the worker's have; NULL: none. */
+static const struct sl_fwd_iface *too_few(const struct sl_fwd *fwd,
+					  const struct sl_fwd_worker *worker)
+{
+	uint32_t wanted = sl_fwd_segments_wanted(worker_mtu(fwd, worker));
+
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		const struct sl_fwd_iface *iface =
+			&fwd->ifaces[worker->ports[i].iface];
+
+		if (iface->zc_segments && iface->zc_segments < wanted)
+			return iface;
+	}
+	return NULL;
+}
+
 int sl_fwd_sockets_mode(const struct sl_fwd *fwd,
 			const struct sl_fwd_worker *worker,
 			enum sl_zerocopy *zerocopy)
 {
+	const struct sl_fwd_iface *iface = too_few(fwd, worker);
 	uint32_t mtu = worker_mtu(fwd, worker);
-	uint32_t wanted = sl_fwd_segments_wanted(mtu);
 	bool require = fwd->config->zerocopy == SL_ZC_REQUIRE;
 
 	*zerocopy = fwd->config->zerocopy;
-	for (uint32_t i = 0; i < worker->n_ports && *zerocopy != SL_ZC_OFF;
-	     i++) {
-		const struct sl_fwd_iface *iface =
-			&fwd->ifaces[worker->ports[i].iface];
-
-		if (!iface->zc_segments || iface->zc_segments >= wanted)
-			continue;
-		sl_fwd_say_of(
-			iface->name,
-			"zero-copy: packets of MTU %u take %u buffers, the driver's zero-copy takes "
-			"%u%s %u%s",
-			mtu, wanted, iface->zc_segments,
-			require ? "; lower the MTU to" :
-				  ": copy mode; zero-copy is for an MTU up to",
-			sl_fwd_segments_mtu(iface->zc_segments),
-			require ? ", or 'zero-copy auto' takes copy mode" : "");
-		if (require)
-			return -EOPNOTSUPP;
-		*zerocopy = SL_ZC_OFF;
-	}
+	if (*zerocopy == SL_ZC_OFF || !iface)
+		return 0;
+	sl_fwd_say_of(
+		iface->name,
+		"zero-copy: packets of MTU %u take %u buffers, the driver's zero-copy takes "
+		"%u%s %u%s",
+		mtu, sl_fwd_segments_wanted(mtu), iface->zc_segments,
+		require ? "; lower the MTU to" :
+			  ": copy mode; zero-copy is for an MTU up to",
+		sl_fwd_segments_mtu(iface->zc_segments),
+		require ? ", or 'zero-copy auto' takes copy mode" : "");
+	if (require)
+		return -EOPNOTSUPP;
+	*zerocopy = SL_ZC_OFF;
 	return 0;
+}
+
+const char *sl_fwd_sockets_copy_reason(const struct sl_fwd *fwd,
+				       const struct sl_fwd_worker *worker,
+				       const struct sl_fwd_port *port)
+{
+	if (port->xsk.zerocopy)
+		return NULL;
+	if (fwd->config->zerocopy == SL_ZC_OFF)
+		return "configuration";
+	if (too_few(fwd, worker))
+		return "mtu";
+	return port->xsk.yielded ? "worker" : "driver";
 }
 
 /* All sockets of a worker, the first of which registers the UMEM. */
@@ -110,7 +133,7 @@ int sl_fwd_sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
 	enum sl_zerocopy zerocopy;
 	const char *operation = NULL;
 	char object[SL_FWD_END_NAME];
-	uint32_t failed = 0;
+	uint32_t failed = 0, refused;
 	int err = sl_fwd_sockets_mode(fwd, worker, &zerocopy);
 
 	if (err)
@@ -123,9 +146,12 @@ int sl_fwd_sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker)
 			"%s: zero-copy: %s; copy mode for all queues of the worker",
 			sl_fwd_end_name(fwd, &worker->ports[failed], object),
 			strerror(-err));
+		refused = failed;
 		for (uint32_t i = 0; i < failed; i++)
 			sl_xsk_close(&worker->ports[i].xsk);
 		err = sockets_try(fwd, worker, SL_ZC_OFF, &failed, &operation);
+		for (uint32_t i = 0; i < worker->n_ports && !err; i++)
+			worker->ports[i].xsk.yielded = i != refused;
 	}
 	if (err)
 		sl_fwd_say_error(sl_fwd_end_name(fwd, &worker->ports[failed],

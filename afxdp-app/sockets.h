@@ -6,6 +6,7 @@
 #include "lib/config.h"
 
 struct sl_fwd;
+struct sl_fwd_port;
 struct sl_fwd_worker;
 
 /*
@@ -23,5 +24,13 @@ int sl_fwd_sockets_mode(const struct sl_fwd *fwd,
  * is closed by sl_fwd_worker_fini().
  */
 int sl_fwd_sockets_open(struct sl_fwd *fwd, struct sl_fwd_worker *worker);
+
+/*
+ * Why a port of the worker is in copy mode, in the word of docs/forwarder.md; NULL: it is not.
+ * Either process, and also where another forwarder opened the sockets.
+ */
+const char *sl_fwd_sockets_copy_reason(const struct sl_fwd *fwd,
+				       const struct sl_fwd_worker *worker,
+				       const struct sl_fwd_port *port);
 
 #endif /* SLUICE_FWD_SOCKETS_H */

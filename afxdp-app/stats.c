@@ -6,7 +6,9 @@
 
 #include "forwarder.h"
 #include "ledger.h"
+#include "sockets.h"
 #include "lib/config.h"
+#include "lib/jsontext.h"
 #include "lib/keyword.h"
 
 static const char *const drop_text[SL_FWD_DROP_COUNT] = {
@@ -79,8 +81,10 @@ static void put(json_t *object, const char *key, uint64_t value)
 }
 
 static json_t *port_json(const struct sl_fwd *fwd,
+			 const struct sl_fwd_worker *worker,
 			 const struct sl_fwd_port *port)
 {
+	const char *copied = sl_fwd_sockets_copy_reason(fwd, worker, port);
 	const struct sl_fwd_counters *count = &port->count;
 	json_t *rx = json_object(), *tx = json_object(), *drops = json_object();
 	json_t *kernel = json_object(), *object = json_object();
@@ -97,11 +101,13 @@ static json_t *port_json(const struct sl_fwd *fwd,
 	KERNEL_COUNTERS(X)
 #undef X
 	json_object_set_new(object, "interface",
-			    json_string(fwd->ifaces[port->iface].name));
+			    sl_json_text(fwd->ifaces[port->iface].name));
 	put(object, "queue", port->queue);
 	json_object_set_new(object, "mode",
 			    json_string(port->xsk.zerocopy ? "zero-copy" :
 							     "copy"));
+	json_object_set_new(object, "copy_reason",
+			    copied ? json_string(copied) : json_null());
 	json_object_set_new(object, "busy_poll", json_boolean(port->busy_seen));
 	json_object_set_new(object, "deferred", json_boolean(port->deferred));
 	json_object_set_new(object, "link", json_boolean(port->link));
@@ -147,7 +153,8 @@ static json_t *worker_json(const struct sl_fwd *fwd, uint32_t w)
 			continue;
 		if (queue_first(&fwd->plan, e))
 			json_array_append_new(queues, json_integer(end->queue));
-		json_array_append_new(ports, port_json(fwd, fwd->end_port[e]));
+		json_array_append_new(ports,
+				      port_json(fwd, worker, fwd->end_port[e]));
 	}
 	put(object, "cpu", (uint64_t)worker->cpu);
 	json_object_set_new(object, "queues", queues);
@@ -176,7 +183,7 @@ static json_t *stage_json(const struct sl_fwd *fwd, uint32_t i)
 	json_object_set_new(object, "stage",
 			    json_string(sl_stage_words[stage->config->kind]));
 	json_object_set_new(object, "target",
-			    json_string(sl_fwd_stage_target(stage, target)));
+			    sl_json_text(sl_fwd_stage_target(stage, target)));
 	put(object, "packets", counts.packets);
 	put(object, "dropped", counts.dropped);
 	if (stage->ops->copies) {

@@ -90,19 +90,20 @@ static int stop_ask(int fd)
 /* A connection takes one request: another one for the next. */
 static int only_connect(int *fd)
 {
+	struct sl_fwdctl *found;
 	size_t n;
-	int *fds;
-	int err = sl_fwdctl_connect(&fds, &n);
+	int err = sl_fwdctl_connect(0, &found, &n);
 
 	if (err)
 		return err;
-	if (n == 1)
-		*fd = fds[0];
-	else
-		while (n)
-			close(fds[--n]);
-	free(fds);
-	return *fd >= 0 ? 0 : -ENOENT;
+	err = n == 1 ? found[0].fd : -ENOENT;
+	if (err >= 0) {
+		*fd = found[0].fd;
+		free(found);
+		return 0;
+	}
+	sl_fwdctl_close(found, n);
+	return err;
 }
 
 static int stop_other(const char *why)

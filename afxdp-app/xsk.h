@@ -31,8 +31,9 @@ struct sl_xsk_ring_map {
 };
 
 struct sl_xsk {
-	int fd;		   /* -1: closed */
-	bool zerocopy;	   /* what the kernel granted */
+	int fd;	       /* -1: closed */
+	bool zerocopy; /* what the kernel granted */
+	bool yielded; /* copy mode for another on its UMEM, which can no other */
 	bool multi_buffer; /* the same: packets may take several descriptors */
 	uint32_t tx_budget; /* descriptors that one sendto() sends in copy mode */
 	struct xsk_ring_prod fill, tx;

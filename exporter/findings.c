@@ -81,6 +81,32 @@ static long long number(const json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
+/* The words of docs/forwarder.md. */
+static const char *copy_reason(const json_t *port)
+{
+	static const struct {
+		const char *word, *text;
+	} reasons[] = {
+		{ "configuration",
+		  "the configuration asks for it: `zero-copy off`." },
+		{ "mtu",
+		  "packets of this MTU take more buffers than the driver's zero-copy does. The forwarder's "
+		  "log says for which MTU it is." },
+		{ "driver",
+		  "the driver grants no zero-copy here. `sluice doctor` says what it can." },
+		{ "worker",
+		  "another queue of the worker gets no zero-copy, and the queues of one share their frames. "
+		  "The forwarder's log names it." },
+	};
+	const char *word =
+		json_string_value(json_object_get(port, "copy_reason"));
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (word && strcmp(word, reasons[i].word) == 0)
+			return reasons[i].text;
+	return "zero-copy was not granted. `sluice doctor` says what the driver can.";
+}
+
 static void of_port(json_t *list, const json_t *worker, const json_t *port)
 {
 	const char *interface =
@@ -103,8 +129,8 @@ static void of_port(json_t *list, const json_t *worker, const json_t *port)
 		    lost);
 	if (mode && mode[0] == 'c')
 		add(list, "note", where,
-		    "Copy mode: the kernel copies each packet, because the driver has no zero-copy, the "
-		    "configuration turns it off, or a queue beside it could not. `sluice doctor` says which.");
+		    "Copy mode: the kernel copies each packet, because %s",
+		    copy_reason(port));
 	if (json_is_true(json_object_get(worker, "polling")) &&
 	    !json_is_true(json_object_get(port, "busy_poll")))
 		add(list, "note", where,

@@ -21,7 +21,7 @@ struct row {
 	enum sl_metric_type type;
 	const char *name, *unit, *help;
 	const char *
-		at[2]; /* keys to the value; SL_INFO: of a text, which is a label */
+		at[2]; /* keys to the value; SL_INFO: of texts, which are labels */
 	const char *each; /* the label, where it is an object */
 	const char *skip; /* this key of it is no sample */
 };
@@ -143,8 +143,8 @@ static const struct row rows[] = {
 	  SL_INFO,
 	  "sluice_queue",
 	  "",
-	  "The mode the kernel granted: zero-copy or copy.",
-	  { "mode" },
+	  "The mode the kernel granted, and why it is copy mode.",
+	  { "mode", "copy_reason" },
 	  0,
 	  0 },
 	{ QUEUE,
@@ -322,19 +322,32 @@ static void put_value(struct sl_exposition *e, const json_t *value)
 		sl_exposition_real(e, json_number_value(value));
 }
 
+static void put_info(struct sl_exposition *e, const struct row *row,
+		     const struct place *place)
+{
+	if (!json_object_get(place->object, row->at[0]))
+		return;
+	labels(e, place);
+	for (int i = 0; i < 2 && row->at[i]; i++)
+		if (text_of(place->object, row->at[i])[0])
+			sl_exposition_label(e, row->at[i],
+					    text_of(place->object, row->at[i]));
+	sl_exposition_count(e, 1);
+}
+
 static void put(struct sl_exposition *e, const struct row *row,
 		const struct place *place)
 {
 	json_t *value = (json_t *)place->object, *item;
 	const char *key;
 
+	if (row->type == SL_INFO) {
+		put_info(e, row, place);
+		return;
+	}
 	for (int i = 0; i < 2 && row->at[i]; i++)
 		value = json_object_get(value, row->at[i]);
-	if (row->type == SL_INFO && json_is_string(value)) {
-		labels(e, place);
-		sl_exposition_label(e, row->at[0], json_string_value(value));
-		sl_exposition_count(e, 1);
-	} else if (!row->each && is_value(value)) {
+	if (!row->each && is_value(value)) {
 		labels(e, place);
 		put_value(e, value);
 	} else if (row->each) {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* A forwarder that stops takes seconds (it drains, its stages end); a live one milliseconds. */
-#define WAIT_S 20
+#define WAIT_MS 20000
 /* More is no answer of ours. */
 #define ANSWER_MAX (16u << 20)
 
@@ -40,9 +40,11 @@ int sl_fwdctl_path(int pid, char path[SL_FWDCTL_PATH])
 }
 
 /* -ECONNREFUSED: nobody listens there any more. */
-static int socket_connect(const char *path)
+static int socket_connect(const char *path, unsigned wait_ms)
 {
-	const struct timeval wait = { .tv_sec = WAIT_S };
+	const struct timeval wait = { .tv_sec = wait_ms / 1000,
+				      .tv_usec = (suseconds_t)(wait_ms % 1000) *
+						 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int err;
@@ -60,57 +62,71 @@ static int socket_connect(const char *path)
 	return fd;
 }
 
-static int connection_add(const char *name, int **fds, size_t *n)
+static int connection_add(const char *name, int pid, unsigned wait_ms,
+			  struct sl_fwdctl **found, size_t *n)
 {
+	struct sl_fwdctl *more;
 	char path[SL_FWDCTL_PATH];
-	int *more;
 	int fd;
 
 	if ((size_t)snprintf(path, sizeof(path), SL_FWDCTL_DIRECTORY "/%s",
 			     name) >= sizeof(path))
 		return 0;
-	fd = socket_connect(path);
+	fd = socket_connect(path, wait_ms);
 	if (fd == -ECONNREFUSED)
 		unlink(path);
 	if (fd == -ECONNREFUSED || fd == -ENOENT)
 		return 0;
-	if (fd < 0)
-		return fd;
-	more = realloc(*fds, (*n + 1) * sizeof(**fds));
+	more = realloc(*found, (*n + 1) * sizeof(**found));
 	if (!more) {
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
 	}
-	*fds = more;
-	more[(*n)++] = fd;
+	*found = more;
+	more[(*n)++] = (struct sl_fwdctl){ pid, fd };
 	return 0;
 }
 
-int sl_fwdctl_connect(int **fds, size_t *n)
+void sl_fwdctl_close(struct sl_fwdctl *found, size_t n)
 {
+	while (n--)
+		if (found[n].fd >= 0)
+			close(found[n].fd);
+	free(found);
+}
+
+int sl_fwdctl_connect(unsigned wait_ms, struct sl_fwdctl **found, size_t *n)
+{
+	struct sl_fwdctl *list = NULL;
+	size_t n_list = 0, bytes;
 	char begin[32];
 	struct dirent *entry;
 	int err = prefix(begin);
 	DIR *directory;
 
-	*fds = NULL;
+	*found = NULL;
 	*n = 0;
 	if (err)
 		return err;
+	bytes = strlen(begin);
 	directory = opendir(SL_FWDCTL_DIRECTORY);
 	if (!directory)
 		return errno == ENOENT ? 0 : -errno;
 	while (!err && (entry = readdir(directory)))
-		if (!strncmp(entry->d_name, begin, strlen(begin)))
-			err = connection_add(entry->d_name, fds, n);
+		if (!strncmp(entry->d_name, begin, bytes))
+			err = connection_add(
+				entry->d_name,
+				(int)strtol(entry->d_name + bytes, NULL, 10),
+				wait_ms ? wait_ms : WAIT_MS, &list, &n_list);
 	closedir(directory);
-	if (!err)
-		return 0;
-	while (*n)
-		close((*fds)[--*n]);
-	free(*fds);
-	*fds = NULL;
-	return err;
+	if (err) {
+		sl_fwdctl_close(list, n_list);
+		return err;
+	}
+	*found = list;
+	*n = n_list;
+	return 0;
 }
 
 /* Byte by byte: what follows the line may have descriptors beside it. */

@@ -15,15 +15,26 @@
 /* The path of the forwarder with this process id in this network namespace. 0 or -errno. */
 int sl_fwdctl_path(int pid, char path[SL_FWDCTL_PATH]);
 
+/* One that runs. */
+struct sl_fwdctl {
+	int pid;
+	int fd; /* -errno: it could not be connected to */
+};
+
 /*
- * A connection to each forwarder of this network namespace; sockets whose process is gone are
- * taken away. 0 and an allocated *fds of *n (NULL: none), or -errno.
+ * A connection to each forwarder of this network namespace, for the caller to close; one that
+ * takes none within wait_ms (0: some seconds) leaves the others theirs. Sockets whose process is
+ * gone are taken away. 0 and an allocated *found of *n (NULL: none), or -errno: they cannot be
+ * looked for.
  */
-int sl_fwdctl_connect(int **fds, size_t *n);
+int sl_fwdctl_connect(unsigned wait_ms, struct sl_fwdctl **found, size_t *n);
+
+/* Closes the connections, frees the list. */
+void sl_fwdctl_close(struct sl_fwdctl *found, size_t n);
 
 /*
  * Sends a request, a line of JSON without its newline, and reads the line of the answer, without
- * it, too. Waits some seconds at most. 0 and an allocated *answer, or -errno.
+ * it, too. Waits as long as connecting might, each time. 0 and an allocated *answer, or -errno.
  */
 int sl_fwdctl_ask(int fd, const char *request, char **answer);
 

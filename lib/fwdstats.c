@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -46,44 +43,47 @@ static json_t *forwarder_ask(int fd, int *err)
 	return agent;
 }
 
-static void tell(sl_fwdstats_failed failed, void *context, const char *what,
-		 int err)
+static void tell(sl_fwdstats_failed failed, void *context, int pid,
+		 const char *what, int err)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(-err));
+	snprintf(text, sizeof(text), "forwarder %d: %s: %s", pid, what,
+		 strerror(-err));
 	failed(context, text);
 }
 
 json_t *sl_fwdstats_ask(unsigned wait_ms, sl_fwdstats_failed failed,
 			void *context)
 {
-	const struct timeval wait = { .tv_sec = wait_ms / 1000,
-				      .tv_usec = (suseconds_t)(wait_ms % 1000) *
-						 1000 };
 	json_t *list = json_array();
+	struct sl_fwdctl *found = NULL;
 	size_t n = 0;
-	int *fds = NULL;
-	int err = sl_fwdctl_connect(&fds, &n);
+	int err = sl_fwdctl_connect(wait_ms, &found, &n);
 
 	/* EACCES: another user's, of whom nothing is known here. */
-	if (err && err != -EACCES)
-		tell(failed, context,
-		     SL_FWDCTL_DIRECTORY ": find the forwarders", err);
-	for (size_t i = 0; i < n; i++) {
-		json_t *forwarder;
+	if (err && err != -EACCES) {
+		char text[160];
 
-		if (wait_ms)
-			setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &wait,
-				   sizeof(wait));
-		forwarder = forwarder_ask(fds[i], &err);
+		snprintf(text, sizeof(text),
+			 SL_FWDCTL_DIRECTORY ": find the forwarders: %s",
+			 strerror(-err));
+		failed(context, text);
+	}
+	for (size_t i = 0; i < n; i++) {
+		json_t *forwarder = NULL;
+
+		err = found[i].fd;
+		if (err >= 0)
+			forwarder = forwarder_ask(found[i].fd, &err);
 		if (forwarder)
 			json_array_append_new(list, forwarder);
 		else
-			tell(failed, context, "forwarder: ask for statistics",
+			tell(failed, context, found[i].pid,
+			     found[i].fd < 0 ? "connect to it" :
+					       "ask for statistics",
 			     err);
-		close(fds[i]);
 	}
-	free(fds);
+	sl_fwdctl_close(found, n);
 	return list;
 }

@@ -213,6 +213,24 @@ def hostile(tap, lab, forwarder, path):
     tap.equal(forwarder.proc.poll(), None, "hostile: it runs on")
 
 
+def one_refuses(tap, lab, path):
+    """Another at whose socket nobody can connect: who asks hears of it, and of the rest."""
+    pid = int(path.split("-")[-1].split(".")[0])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind("%s/%d-1.sock" % (SOCKETS, lab.spaces["box"]))
+        try:
+            done = lab.sluice("stats", "--json", ns="box")
+            tap.equal([f["pid"] for f in json.loads(done.stdout)["forwarders"]], [pid],
+                      "one refuses: the others answer")
+            tap.contains(done.stderr, ["forwarder 1: ", "wrong type"], "one refuses: it is named")
+            done = lab.run([built("sluice-fwd"), "--ctl", "stats"], ns="box", check=False)
+            tap.equal((done.returncode, '"pid":%d,' % pid in done.stdout,
+                       "forwarder 1: " in done.stderr), (3, True, True),
+                      "one refuses: sluice-fwd --ctl says both")
+        finally:
+            os.unlink(other.getsockname())
+
+
 STRANGER = """
 import socket, sys
 sock = socket.socket(socket.AF_UNIX)
@@ -260,6 +278,7 @@ def control(tap):
             "box0            box1", "seen by filter             200",
             "in all: received 200 = sent 200 + dropped 0; unexplained 0"],
                      "control: as text, too")
+        one_refuses(tap, lab, path)
         hostile(tap, lab, forwarder, path)
         done = lab.run([built("sluice-fwd"), "--ctl", "stop"], ns="box")
         tap.equal(json.loads(done.stdout), {"ok": True}, "control: stop is answered")

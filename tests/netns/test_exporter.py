@@ -167,7 +167,8 @@ def forwarded(tap):
             check(pick(samples, "sluice_forwarder_accounted", forwarder=name), 1, "accounted")
             check(pick(samples, "sluice_ledger_packets", interface="box0", entry="forwarded"),
                   300, "ledger")
-            check(pick(samples, "sluice_queue_info", interface="box0", mode="copy"), 1, "mode")
+            check(pick(samples, "sluice_queue_info", interface="box0", mode="copy",
+                       copy_reason="driver"), 1, "mode")
             check(total(samples, "sluice_queue_dropped_packets_total"), 0, "drops")
         with tap.case("forwarder: copy mode is explained"):
             found = [f for f in exporter.state()["findings"] if f["text"].startswith("Copy mode")]

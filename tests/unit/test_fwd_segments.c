@@ -29,24 +29,72 @@ static void buffers_of_an_mtu(void **state)
 	}
 }
 
-/* Two interfaces, a worker with a port on each: what it asks for, or -errno. */
+/* Two interfaces, a worker with a port on each. */
+struct two {
+	struct sl_forwarder config;
+	struct sl_fwd_iface ifaces[2];
+	struct sl_fwd_port ports[2];
+	struct sl_fwd_worker worker;
+	struct sl_fwd fwd;
+};
+
+static void two_init(struct two *two, enum sl_zerocopy configured,
+		     const uint32_t *mtu, const uint32_t *segments)
+{
+	*two = (struct two){
+		.config = { .zerocopy = configured },
+		.ifaces = { { .name = "eth1",
+			      .mtu = mtu[0],
+			      .zc_segments = segments[0] },
+			    { .name = "eth2",
+			      .mtu = mtu[1],
+			      .zc_segments = segments[1] } },
+		.ports = { { .iface = 0 }, { .iface = 1 } },
+		.worker = { .ports = two->ports, .n_ports = 2 },
+		.fwd = { .config = &two->config,
+			 .ifaces = two->ifaces,
+			 .n_ifaces = 2 },
+	};
+}
+
+/* What it asks for, or -errno. */
 static int mode(enum sl_zerocopy configured, const uint32_t *mtu,
 		const uint32_t *segments)
 {
-	struct sl_forwarder config = { .zerocopy = configured };
-	struct sl_fwd_iface ifaces[2] = {
-		{ .name = "eth1", .mtu = mtu[0], .zc_segments = segments[0] },
-		{ .name = "eth2", .mtu = mtu[1], .zc_segments = segments[1] },
-	};
-	struct sl_fwd_port ports[2] = { { .iface = 0 }, { .iface = 1 } };
-	const struct sl_fwd_worker worker = { .ports = ports, .n_ports = 2 };
-	const struct sl_fwd fwd = { .config = &config,
-				    .ifaces = ifaces,
-				    .n_ifaces = 2 };
 	enum sl_zerocopy zerocopy = SL_ZC_AUTO;
-	int err = sl_fwd_sockets_mode(&fwd, &worker, &zerocopy);
+	struct two two;
+	int err;
 
+	two_init(&two, configured, mtu, segments);
+	err = sl_fwd_sockets_mode(&two.fwd, &two.worker, &zerocopy);
 	return err ? err : (int)zerocopy;
+}
+
+/* Why its second port is in copy mode. */
+static const char *reason(enum sl_zerocopy configured, uint32_t mtu,
+			  struct sl_xsk got)
+{
+	struct two two;
+
+	two_init(&two, configured, (const uint32_t[2]){ mtu, 1500 },
+		 (const uint32_t[2]){ 1, 1 });
+	two.ports[1].xsk = got;
+	return sl_fwd_sockets_copy_reason(&two.fwd, &two.worker, &two.ports[1]);
+}
+
+static void copy_mode_has_a_reason(void **state)
+{
+	const struct sl_xsk granted = { .zerocopy = true }, copied = { 0 },
+			    yielded = { .yielded = true };
+
+	(void)state;
+	assert_null(reason(SL_ZC_AUTO, 1500, granted));
+	/* Taken over from a configuration that did not say `off`. */
+	assert_null(reason(SL_ZC_OFF, 1500, granted));
+	assert_string_equal(reason(SL_ZC_OFF, 9000, copied), "configuration");
+	assert_string_equal(reason(SL_ZC_AUTO, 9000, copied), "mtu");
+	assert_string_equal(reason(SL_ZC_AUTO, 1500, copied), "driver");
+	assert_string_equal(reason(SL_ZC_AUTO, 1500, yielded), "worker");
 }
 
 #define M(...) ((const uint32_t[2]){ __VA_ARGS__ })
@@ -96,6 +144,7 @@ int main(void)
 		cmocka_unit_test(longer_ones_need_a_driver_that_takes_them),
 		cmocka_unit_test(the_longest_packet_of_the_worker_counts),
 		cmocka_unit_test(what_is_not_told_is_tried),
+		cmocka_unit_test(copy_mode_has_a_reason),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

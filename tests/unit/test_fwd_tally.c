@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
+#include "afxdp-app/forwarder.h"
+#include "afxdp-app/ledger.h"
 #include "afxdp-app/tally.h"
 #include "lib/fwdledger.h"
 
@@ -137,6 +141,21 @@ static void the_table(void **state)
 	json_decref(ledger);
 }
 
+/* libjansson refuses a whole object for one such name. */
+static void a_name_that_is_no_text_is_told(void **state)
+{
+	struct sl_fwd_iface iface = { .name = "e\xff" };
+	struct sl_fwd fwd = { .ifaces = &iface, .n_ifaces = 1 };
+	json_t *ledger = sl_fwd_ledger_json(&fwd);
+	json_t *side = json_array_get(json_object_get(ledger, "interfaces"), 0);
+	const char *name = json_string_value(json_object_get(side, "name"));
+
+	(void)state;
+	assert_non_null(name);
+	assert_string_equal(name, "e\\xff");
+	json_decref(ledger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +164,7 @@ int main(void)
 		cmocka_unit_test(a_counter_that_went_back_is_told),
 		cmocka_unit_test(a_base_survives_its_journey),
 		cmocka_unit_test(the_table),
+		cmocka_unit_test(a_name_that_is_no_text_is_told),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
