@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -23,6 +24,7 @@ _Static_assert(SL_LIVE_NAME_BYTES == SL_NAME_BYTES, "a set's name is a name");
  * grace period (8 ms: 2 us for each).
  */
 #define RECORDS_SPARE 4096
+#define BUSY_MS 500 /* waited for a change under way */
 
 #define SHORT_BITS_MAX 16
 #define SHORT_SLOTS_MAX 256 /* the masks that one short prefix spreads to */
@@ -215,6 +217,23 @@ int sl_live_create(const struct sl_config *config,
 	return err;
 }
 
+/*
+ * A change takes microseconds, with a grace period some milliseconds, and more where its
+ * process must wait for a CPU: one that takes longer has ended on the way. A reader needs
+ * no more than that: the writer's lock would have it wait for all changes of a command.
+ */
+static bool is_left_busy(const struct sl_live_header *h)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < BUSY_MS; i++) {
+		if (!__atomic_load_n(&h->busy, __ATOMIC_ACQUIRE))
+			return false;
+		nanosleep(&nap, NULL);
+	}
+	return true;
+}
+
 int sl_live_open(int map_fd, struct sl_live *live, struct sl_error *error)
 {
 	struct bpf_map_info info = { 0 };
@@ -239,12 +258,12 @@ int sl_live_open(int map_fd, struct sl_live *live, struct sl_error *error)
 				    "live sets: of another version of Sluice; "
 				    "`sluice apply` makes them anew");
 	}
-	if (l.header->busy) {
+	if (is_left_busy(l.header)) {
 		sl_live_close(&l);
 		return sl_error_set(error, -EIO,
 				    "live sets: a process that changed them "
-				    "was killed; `sluice apply` makes them "
-				    "anew");
+				    "was stopped or killed on the way; "
+				    "`sluice apply` makes them anew");
 	}
 	*live = l;
 	return 0;

@@ -7,12 +7,14 @@ program; what it refuses; a million prefixes; changes under traffic. Root.
 """
 import ipaddress
 import json
+import os
 import random
+import subprocess
 import threading
 import time
 
 from network import drain, program, settle, two_sides
-from lab import EMULATED, Lab
+from lab import EMULATED, Lab, built
 from tap import Tap
 
 import capture
@@ -177,6 +179,25 @@ class Changer(threading.Thread):
             self.changes += 2 * len(around)
 
 
+def read_meanwhile(tap, lab):
+    """Who reads takes no lock, and finds a change of many under way nearly always."""
+    many = lab.file("many", "".join("10.%d.%d.0/24\n" % (n >> 8, n & 255) for n in range(4000)))
+    stop = os.path.join(lab.dir, "stop")
+    script = ('while ! [ -e "$2" ] && "$0" set add blocked $(cat "$1") && '
+              '"$0" set del blocked $(cat "$1"); do :; done')
+    changer = lab.popen(["sh", "-c", script, built("sluice"), many, stop],
+                        ns="box", stdout=subprocess.DEVNULL)
+    try:
+        done = [lab.sluice("show", ns="box", check=False) for _ in range(40)]
+        going_on = changer.poll() is None
+    finally:
+        lab.file("stop", "")
+        changer.wait(30)
+    tap.ok(going_on and not [d.stderr for d in done if d.returncode],
+           "shown while it changes", *{d.stderr for d in done})
+    lab.apply(CONFIG, ns="box")
+
+
 def under_traffic(tap, lab):
     """What a prefix holds throughout is dropped throughout."""
     before = lab.stats("box", "box0")["rx"]["packets"]
@@ -241,7 +262,7 @@ def main():
     tap = Tap()
     with tap.case("to the end"), Lab() as lab:
         two_sides(lab)
-        for part in membership, answers, refused, two_maps, under_traffic, million:
+        for part in membership, answers, refused, two_maps, read_meanwhile, under_traffic, million:
             part(tap, lab)
         tap.equal(lab.leftovers(), [], "down leaves nothing behind")
     tap.done()
