@@ -10,6 +10,7 @@
 
 #include "lib/config.h"
 #include "mirror.h"
+#include "lib/journal.h"
 #include "say.h"
 #include "rules.h"
 #include "sockets.h"
@@ -38,6 +39,8 @@ static int filter_open(struct sl_fwd_iface *iface)
 		sl_fwd_watch_filter_say(iface, filter.program_id, err);
 	else
 		iface->filter = filter;
+	if (!err)
+		sl_fwd_rules_say_generation(iface->name, filter.program_id);
 	return err;
 }
 
@@ -55,6 +58,7 @@ static int iface_open(struct sl_fwd *fwd, const char *name)
 			"name each interface once");
 		return -EDOM;
 	}
+	sl_fwd_say_about(name, &(struct sl_journal_about){ .interface = name });
 	err = sl_fwd_iface_init(iface, name);
 	if (err) {
 		sl_fwd_say_error(
@@ -299,6 +303,7 @@ int sl_fwd_prepare(struct sl_fwd *fwd, const struct sl_forwarder *config)
 	int err;
 
 	fwd->config = config;
+	sl_fwd_rules_say_about(fwd);
 	err = ifaces_open(fwd);
 	if (!err)
 		err = workers_alloc(fwd);

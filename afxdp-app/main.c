@@ -11,6 +11,7 @@
 #include "ctl.h"
 #include "lib/log.h"
 #include "options.h"
+#include "say.h"
 
 enum { EXIT_DONE, EXIT_INPUT, EXIT_USAGE };
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
 	}
 	if (options.ctl)
 		return sl_ctl_run(options.ctl);
+	sl_fwd_say_init();
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	/* libbpf and libxdp do not print: what fails is said here, once. */
 	sl_log_init();

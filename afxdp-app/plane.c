@@ -42,7 +42,7 @@ static int compare(const void *a, const void *b)
 static int descriptors_close(const struct sl_fwd *fwd,
 			     const struct sl_plane_start *start)
 {
-	int *keep = calloc(fwd->plan.n_ends + 2 * fwd->n_workers + 2,
+	int *keep = calloc(fwd->plan.n_ends + 2 * fwd->n_workers + 3,
 			   sizeof(*keep));
 	int from = STDERR_FILENO + 1;
 	size_t n = 0;
@@ -51,6 +51,7 @@ static int descriptors_close(const struct sl_fwd *fwd,
 		return -ENOMEM;
 	keep[n++] = start->channel;
 	keep[n++] = start->witness;
+	keep[n++] = sl_fwd_say_fd();
 	for (uint32_t e = 0; e < fwd->plan.n_ends; e++)
 		keep[n++] = fwd->end_port[e]->xsk.fd;
 	for (uint32_t w = 0; w < fwd->n_workers; w++) {

@@ -10,6 +10,7 @@
 #include "lib/config.h"
 #include "lib/error.h"
 #include "lib/filter.h"
+#include "lib/journal.h"
 #include "say.h"
 
 static size_t slots_count(const struct sl_fwd *fwd)
@@ -139,6 +140,34 @@ static int names_read(uint32_t program_id, struct sl_rule_name **names,
 	}
 	*names = all;
 	return 0;
+}
+
+void sl_fwd_rules_say_about(const struct sl_fwd *fwd)
+{
+	char name[SL_FWD_STAGE_NAME];
+
+	for (size_t i = 0; i < fwd->config->n_stages; i++) {
+		const struct sl_fwd_stage stage = {
+			.config = &fwd->config->stages[i]
+		};
+
+		sl_fwd_say_about(sl_fwd_stage_name(&stage, name),
+				 &(struct sl_journal_about){
+					 .rule = fwd->config->stages[i].rule });
+	}
+}
+
+void sl_fwd_rules_say_generation(const char *iface, uint32_t program_id)
+{
+	struct sl_journal_about about = { .interface = iface };
+	struct sl_error error;
+	struct sl_filter filter;
+
+	if (program_id && sl_filter_open(program_id, &filter, &error) == 0) {
+		about.generation = filter.gen.generation;
+		sl_filter_close(&filter);
+	}
+	sl_fwd_say_about(iface, &about);
 }
 
 int sl_fwd_rules_read(struct sl_fwd *fwd, uint32_t iface, uint32_t program_id)

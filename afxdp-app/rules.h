@@ -50,6 +50,13 @@ void sl_fwd_rules_bind(struct sl_fwd *fwd);
  */
 int sl_fwd_rules_read(struct sl_fwd *fwd, uint32_t iface, uint32_t program_id);
 
+/*
+ * Tells say.h what stages and interfaces are about, for the journal: a stage its rule, an interface
+ * the generation of its filter, which needs CAP_SYS_ADMIN, effective. Agent.
+ */
+void sl_fwd_rules_say_about(const struct sl_fwd *fwd);
+void sl_fwd_rules_say_generation(const char *iface, uint32_t program_id);
+
 /* Says which of them no interface has a slot for. */
 void sl_fwd_rules_say(const struct sl_fwd *fwd);
 

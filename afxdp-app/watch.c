@@ -148,6 +148,8 @@ static int filter_follow(struct sl_fwd *fwd, uint32_t i, uint32_t program_id)
 	/* One without names has no rule of a stage; the slots known stay. */
 	if (!err)
 		sl_fwd_rules_read(fwd, i, filter.program_id);
+	if (!err)
+		sl_fwd_rules_say_generation(iface->name, filter.program_id);
 	sl_fwd_privileges_raise(false);
 	if (err)
 		return err;

@@ -11,10 +11,12 @@
 #include "filters.h"
 #include "history.h"
 #include "options.h"
+#include "warn.h"
 #include "lib/config.h"
 #include "lib/doctor_nic.h"
 #include "lib/error.h"
 #include "lib/history.h"
+#include "lib/journal.h"
 
 /*
  * Not by our own call for want of a bpffs, of which attaching has told. What
@@ -24,11 +26,12 @@ static void warn_held_elsewhere(const struct cli_filter *f)
 {
 	if (f->attachment.how == SL_ATTACHED_NETLINK &&
 	    !(f->filter.gen.flags & SL_GEN_NETLINK))
-		fprintf(stderr,
-			"sluice: %s: warning: another tool (`ip`, DPDK) "
-			"attached its filter, and may take it off; DPDK does "
-			"when it ends, or fails to start\n",
-			f->attachment.interface);
+		cli_warn(
+			&(struct sl_journal_about){
+				.interface = f->attachment.interface,
+				.generation = f->filter.gen.generation },
+			"another tool (`ip`, DPDK) attached its filter, and may "
+			"take it off; DPDK does when it ends, or fails to start");
 }
 
 /* Filters that run on, because the file no longer names their interface. */
@@ -45,11 +48,13 @@ static void warn_others(const struct sl_config *config)
 		if (sl_config_interface(config, name))
 			warn_held_elsewhere(f);
 		else if (f->filter.gen.generation)
-			fprintf(stderr,
-				"sluice: %s: warning: the file does not name "
-				"it; its filter runs on (generation %llu): "
-				"`sluice down %s` takes it off\n",
-				name,
+			cli_warn(
+				&(struct sl_journal_about){
+					.interface = name,
+					.generation =
+						f->filter.gen.generation },
+				"the file does not name it; its filter runs on "
+				"(generation %llu): `sluice down %s` takes it off",
 				(unsigned long long)f->filter.gen.generation,
 				name);
 	}
@@ -83,11 +88,13 @@ static void warn_vlan(const struct sl_config *config)
 		snprintf(nic.name, sizeof(nic.name), "%s", name);
 		sl_nic_read_ethtool(&nic);
 		if (nic.offload.rx_vlan)
-			fprintf(stderr,
-				"sluice: %s: warning: it takes VLAN tags off "
-				"before the filter sees them, so rule \"%s\" "
-				"does not match; `ethtool -K %s rxvlan off`\n",
-				name, rule->name, name);
+			cli_warn(
+				&(struct sl_journal_about){
+					.interface = name, .rule = rule->name },
+				"it takes VLAN tags off before the filter sees "
+				"them, so rule \"%s\" does not match; `ethtool -K "
+				"%s rxvlan off`",
+				rule->name, name);
 		sl_nic_fini(&nic);
 	}
 }

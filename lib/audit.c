@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/*
- * The journal takes a datagram of FIELD=VALUE lines on a socket
- * (https://systemd.io/JOURNAL_NATIVE_PROTOCOL): no library for that. No value here
- * has a newline (actor.h), so none needs the protocol's binary form.
- */
+/* No value here has a newline (actor.h): none would begin another field of the journal's. */
 #include "audit.h"
 
 #include <stdbool.h>
@@ -11,15 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "actor.h"
 #include "apply.h"
-
-#define JOURNAL "/run/systemd/journal/socket"
+#include "journal.h"
 
 static void print_message(FILE *out, const char *action,
 			  const struct sl_actor *actor,
@@ -69,17 +62,14 @@ static void print_fields(FILE *out, const char *action,
 
 static bool send_journal(const char *data, size_t bytes)
 {
-	const struct sockaddr_un to = { .sun_family = AF_UNIX,
-					.sun_path = JOURNAL };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	ssize_t n;
+	int fd = sl_journal_open();
+	bool sent;
 
 	if (fd < 0)
 		return false;
-	n = sendto(fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT,
-		   (const struct sockaddr *)&to, sizeof(to));
+	sent = sl_journal_send(fd, data, bytes);
 	close(fd);
-	return n >= 0;
+	return sent;
 }
 
 void sl_audit(const char *action, const struct sl_audit_change *changes,

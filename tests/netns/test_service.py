@@ -39,6 +39,25 @@ const struct sl_stage_object sluice_stage = { SL_STAGE_ABI, 0, 0, process, 0 };
 """
 
 
+# Where a journal would listen, in a mount namespace of its own.
+JOURNAL = """
+import os, socket, subprocess, sys
+os.makedirs("/run/systemd/journal")
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/run/systemd/journal/socket")
+s.settimeout(0.2)
+with open(sys.argv[1], "w") as err:
+    found = os.fstat(err.fileno())
+    os.environ["JOURNAL_STREAM"] = "%d:%d" % (found.st_dev, found.st_ino)
+    subprocess.run(sys.argv[2:], stderr=err, stdout=subprocess.DEVNULL, timeout=60, check=False)
+while True:
+    try:
+        print(s.recv(65536).decode("utf-8", "replace") + "--")
+    except socket.timeout:
+        break
+"""
+
+
 class Manager:
     """The socket that NOTIFY_SOCKET names, and what came there, in order."""
 
@@ -110,6 +129,44 @@ def notifies(tap):
                   "the last that it tells is that it stops")
 
 
+def journalled(tap):
+    """Standard error is the journal's: what is said has fields there."""
+    with Lab() as lab:
+        two_sides(lab)
+        for _ in range(3):
+            lab.apply(WIRE, ns="box")
+        # With a rule that the filter does not have.
+        text = WIRE.replace("rule soft", "rule later forward udp to any port 8\nrule soft")
+        path = lab.file("said.conf", text.replace("zero-copy auto", 'zero-copy auto; capture "%s" '
+                                                  "rule later" % os.path.join(lab.dir, "x")))
+        plain = os.path.join(lab.dir, "stderr")
+        # With a bpffs there the commands stay (lib/pins.h).
+        script = ('mount -t tmpfs none /run/sluice; mkdir /run/sluice/bpf /run/systemd -p\n'
+                  'mount -t bpf none /run/sluice/bpf; mount -t tmpfs none /run/systemd; exec "$@"')
+
+        def said(*command):
+            text = lab.output(["unshare", "-m", "sh", "-ec", script, "sh", "/usr/bin/python3", "-c",
+                               JOURNAL, plain] + list(command), ns="box", timeout=60)
+            return [dict(line.split("=", 1) for line in entry.splitlines())
+                    for entry in text.split("--\n") if entry]
+
+        entries = said(built("sluice-fwd"), "-c", path, "--duration", "1")
+        queue = [e for e in entries if "box0 queue 0 -> box1 queue 0" in e["MESSAGE"]]
+        tap.equal([(e["SLUICE_INTERFACE"], e["SLUICE_GENERATION"], e["PRIORITY"],
+                    e["SYSLOG_IDENTIFIER"]) for e in queue], [("box0", "3", "6", "sluice-fwd")],
+                  "journal: a queue's interface and generation")
+        stage = [e for e in entries if "no filter here" in e["MESSAGE"]]
+        tap.equal([e.get("SLUICE_RULE") for e in stage], ["later"], "journal: a stage's rule")
+        with open(plain, encoding="utf-8") as file:
+            tap.equal(file.read(), "", "journal: nothing is said twice")
+        lab.sluice("down", ns="box")
+        entries = said("sh", "-c", '"$0" apply "$1"; "$0" apply "$2"; "$0" down', built("sluice"),
+                       lab.file("both.conf", WIRE), lab.file("only.conf", "interface box1\n"))
+        tap.equal([(e["SLUICE_INTERFACE"], e["SLUICE_GENERATION"], e["PRIORITY"]) for e in entries
+                   if "the file does not name it" in e["MESSAGE"]],
+                  [("box0", "1", "4")], "journal: a warning of sluice apply")
+
+
 def hangs(tap):
     with Lab() as lab:
         two_sides(lab)
@@ -170,7 +227,7 @@ def main():
         tap.ok(False, "systemd-analyze: install the packages of group test")
     else:
         hardened(tap)
-    for test in (notifies, hangs, confined):
+    for test in (notifies, journalled, hangs, confined):
         with tap.case(test.__name__ + ": to its end"):
             test(tap)
     tap.done()
