@@ -3,7 +3,7 @@
 """In a guest with two NICs on one hub, one processor, time that is
 instructions: what a received packet costs. For bench/driver.py. Root.
 
-    guest.py [--module KO] [--dpdk] CASE...      a case: "native drop", as MODE ACTION
+    guest.py [--module KO] CASE...      a case: "native drop", as MODE[+fresh] ACTION
 
     eth0 (pktgen, no pause) ---- hub ---- eth1 (CASE)
 
@@ -11,7 +11,7 @@ pktgen addresses eth1, and nothing here changes a frame: what eth1 sends back
 is not eth0's, whose filter (of the device) drops it at no cost to the guest. That
 filter has a hash of multicast groups, too, which must not match: MAC. It sends an
 skb again and again: to make one for each packet would cost the processor that
-both share more than most ways to receive it.
+both share more than most ways to receive it. With "+fresh" it makes one for each.
 Prints a line of JSON for each case.
 """
 import argparse
@@ -32,6 +32,9 @@ MAC = "02:00:00:00:10:01"
 PACKETS = 100000  # what waits in rings at the end is 0.3 % of it
 AGAIN = 1000
 SETTLE_S = 1
+# For busy polling: several times driver-run's pause. Until the first frame has told the
+# socket whom to poll this is how long one waits: not longer than QEMU's queue (10,000) holds.
+BUSY = {"napi_defer_hard_irqs": 100, "gro_flush_timeout": 2000000}
 
 
 def statistic(dev, name):
@@ -45,14 +48,14 @@ def interrupts(dev):
                    if re.search(r"\b%s\b" % dev, line))
 
 
-def send(mac):
+def send(mac, again):
     """(packets, ns) of one run of pktgen."""
-    sent = pktgen("eth0", mac, PACKETS, 0, again=AGAIN)
+    sent = pktgen("eth0", mac, PACKETS, 0, again=again)
     with open("/proc/net/pktgen/eth0", encoding="ascii") as source:
         return sent, int(re.search(r"OK: (\d+)\(", source.read()).group(1)) * 1000
 
 
-def measure(mac, dev):
+def measure(mac, dev, again=AGAIN):
     """One run; dev: whose interrupts and packets are counted, or None."""
     def state():
         found = [statistic("eth0", "rx_packets")]
@@ -60,11 +63,17 @@ def measure(mac, dev):
             found += [interrupts(dev), statistic(dev, "rx_packets"), statistic(dev, "tx_packets")]
         return found
     before = state()
-    sent, ns = send(mac)
+    sent, ns = send(mac, again)
     time.sleep(SETTLE_S)
     names = ("back_at_sender", "interrupts", "received", "sent_back")
     return {"sent": sent, "ns": ns,
             **dict(zip(names, (b - a for a, b in zip(before, state()))))}
+
+
+def poll_busily(dev, values):
+    for name, value in values.items():
+        with open("/sys/class/net/%s/%s" % (dev, name), "w", encoding="ascii") as out:
+            out.write(str(value))
 
 
 class Receiver:
@@ -72,6 +81,8 @@ class Receiver:
 
     def __init__(self, lab, mode, action):
         self.lab, self.own = lab, {}
+        if mode.endswith("busy"):
+            poll_busily("eth1", BUSY)
         self.argv = [built("driver-run"), built("verdict.bpf.o"), "eth1", mode, action, "600"]
 
     def __enter__(self):
@@ -85,6 +96,7 @@ class Receiver:
     def __exit__(self, *_exc):
         self.proc.terminate()
         self.own = json.loads(self.proc.communicate()[0] or "{}")
+        poll_busily("eth1", dict.fromkeys(BUSY, 0))
 
 
 def carrier(lab):
@@ -95,20 +107,22 @@ def carrier(lab):
 
 
 def case(lab, mac, mode, action):
+    mode, _, fresh = mode.partition("+")
+    again = 0 if fresh else AGAIN
     if (mode, action) == ("sender", "alone"):
         lab.run(["ip", "link", "set", "eth1", "down"])
-        row = measure(mac, None)
+        row = measure(mac, None, again)
         lab.run(["ip", "link", "set", "eth1", "up"])
         carrier(lab)
         return row
     if mode == "stack":
-        return measure(mac, "eth1")
+        return measure(mac, "eth1", again)
     receiver = Receiver(lab, mode, action)
     with receiver:
-        row = measure(mac, "eth1")
-    if mode in ("copy", "copy-generic", "zero-copy"):
-        row["received"] = receiver.own["received"]
-        row["sent_back"] = receiver.own["sent"]
+        row = measure(mac, "eth1", again)
+    if mode.startswith(("copy", "zero-copy")):
+        row["sent_back"] = receiver.own.pop("sent")
+        row.update(receiver.own)
     carrier(lab)
     return row
 

@@ -3,15 +3,19 @@
  * driver-run OBJECT IFACE MODE ACTION [SECONDS]: one XDP verdict, or an AF_XDP socket, on an interface.
  *
  *	OBJECT	verdict.bpf.o
- *	MODE	native, generic; for sockets zero-copy, copy, copy-generic (a driver without XDP)
+ *	MODE	native, generic; for sockets zero-copy, copy, copy-generic (a driver without XDP),
+ *		zero-copy-busy, copy-busy (the two by preferred busy polling)
  *	ACTION	drop, tx, redirect; for sockets drop, forward
  *
  * It attaches, prints "ready", and goes on until SIGTERM or for SECONDS (60). Then it prints what its
- * socket took as one line of JSON: {"received": N, "sent": N}. `forward` sends a frame back out
- * of its interface as it came.
+ * socket took as one line of JSON: {"received": N, "sent": N, "turns": N, "empty": N}. `forward`
+ * sends a frame back out of its interface as it came.
  *
  * The socket's loop is the shortest there is: take a batch, send it back or put it into the fill
- * ring, sleep in poll() if there was none. It is to show the driver, not a forwarder.
+ * ring, sleep in poll() if there was none. It is to show the driver, not a forwarder. With busy
+ * polling each turn is a system call that polls the driver, and after one that found nothing it
+ * pauses, by the clock: the sender may be on the same processor. `turns` found some; `empty` are the
+ * others between the first frame and the last.
  */
 #include <errno.h>
 #include <linux/if_link.h>
@@ -23,7 +27,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -33,7 +39,10 @@
 enum {
 	FRAMES = 4096, /* twice what the rings of a NIC hold */
 	RING = 2048,
-	BATCH = 64,	 /* a NAPI poll's */
+	BATCH = 64,  /* a NAPI poll's */
+	BUDGET = 32, /* a busy poll's: in copy mode sendto() sends no more */
+	PAUSE_NS = 250000, /* for a part of a NIC's ring, 256: some 2 us each */
+	BUSY_US = 20,	 /* any but 0: our calls do not block, and poll once */
 	POLL_MS = 100,	 /* how late SIGTERM may be seen */
 	DEADLINE_S = 60, /* a sender that died must not leave it running */
 };
@@ -46,8 +55,12 @@ struct bench {
 	__u32 attach;
 	bool socket;
 	bool forward;
+	bool busy;
 	__u64 received;
 	__u64 sent;
+	__u64 turns;
+	__u64 empty;
+	__u64 idle; /* empty ones since the last frame */
 	__u32 in_flight;
 	struct xsk_umem *umem;
 	struct xsk_socket *xsk;
@@ -71,6 +84,23 @@ static int fail(const struct bench *bench, const char *what, int err)
 		bench->mode, bench->action, what,
 		strerror(err < 0 ? -err : err));
 	return 1;
+}
+
+/* The device's napi_defer_hard_irqs and gro_flush_timeout are the caller's. */
+static int poll_busily(struct bench *bench)
+{
+	const int fd = xsk_socket__fd(bench->xsk);
+	const int prefer = 1, busy_us = BUSY_US, budget = BUDGET;
+
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	if (setsockopt(fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &prefer,
+		       sizeof(prefer)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &busy_us,
+		       sizeof(busy_us)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget,
+		       sizeof(budget)))
+		return fail(bench, "busy polling", errno);
+	return 0;
 }
 
 /* Opens the socket in just the mode that is asked for, its fill ring full. */
@@ -113,7 +143,7 @@ static int open_socket(struct bench *bench)
 		*xsk_ring_prod__fill_addr(&bench->fill, at + i) =
 			(__u64)i * XSK_UMEM__DEFAULT_FRAME_SIZE;
 	xsk_ring_prod__submit(&bench->fill, RING);
-	return 0;
+	return bench->busy ? poll_busily(bench) : 0;
 }
 
 /* Frames go round between fill, RX, TX and completion ring: each ring has room for all of them. */
@@ -153,6 +183,8 @@ static void send_back(struct bench *bench, const struct xdp_desc *frames,
 		xsk_ring_prod__submit(&bench->tx, count);
 		bench->in_flight += count;
 	}
+	if (bench->busy)
+		return; /* the turn's system call sends */
 	if (bench->in_flight && xsk_ring_prod__needs_wakeup(&bench->tx))
 		sendto(xsk_socket__fd(bench->xsk), NULL, 0, MSG_DONTWAIT, NULL,
 		       0);
@@ -180,6 +212,27 @@ static __u32 turn(struct bench *bench)
 	return count;
 }
 
+/* A turn that polls the driver: sends and receives, or receives alone. */
+static void busy_turn(struct bench *bench)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const int fd = xsk_socket__fd(bench->xsk);
+
+	if (bench->forward)
+		sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
+	else
+		recvfrom(fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	if (turn(bench)) {
+		bench->turns++;
+		bench->empty += bench->idle;
+		bench->idle = 0;
+		return;
+	}
+	if (bench->received)
+		bench->idle++;
+	nanosleep(&pause, NULL);
+}
+
 static void serve(struct bench *bench)
 {
 	struct pollfd ready = { .events = POLLIN };
@@ -189,6 +242,8 @@ static void serve(struct bench *bench)
 	while (!stop) {
 		if (!bench->socket)
 			pause();
+		else if (bench->busy)
+			busy_turn(bench);
 		else if (!turn(bench))
 			poll(&ready, 1, bench->in_flight ? 0 : POLL_MS);
 	}
@@ -236,6 +291,7 @@ int main(int argc, char **argv)
 	bench.ifindex = (int)if_nametoindex(bench.dev);
 	bench.socket = bench.mode[0] == 'c' || bench.mode[0] == 'z';
 	bench.forward = bench.socket && strcmp(bench.action, "forward") == 0;
+	bench.busy = bench.socket && strstr(bench.mode, "busy");
 	bench.attach = strstr(bench.mode, "generic") ? XDP_FLAGS_SKB_MODE :
 						       XDP_FLAGS_DRV_MODE;
 	sigaction(SIGTERM, &action, NULL);
@@ -252,9 +308,10 @@ int main(int argc, char **argv)
 	printf("ready\n");
 	fflush(stdout);
 	serve(&bench);
-	printf("{\"received\": %llu, \"sent\": %llu}\n",
+	printf("{\"received\": %llu, \"sent\": %llu, \"turns\": %llu, \"empty\": %llu}\n",
 	       (unsigned long long)bench.received,
-	       (unsigned long long)bench.sent);
+	       (unsigned long long)bench.sent, (unsigned long long)bench.turns,
+	       (unsigned long long)bench.empty);
 	bpf_xdp_attach(bench.ifindex, -1, bench.attach, NULL);
 	return 0;
 }
