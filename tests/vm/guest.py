@@ -70,7 +70,8 @@ def command(qemu, kernel, initramfs, results, model, count, options):
         "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", str(options.memory),
         "-smp", str(options.smp), "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
         "-serial", "file:" + os.path.join(results, "console"), "-serial", "stdio",
-        "-kernel", kernel.image, "-initrd", initramfs, "-append", words,
+        "-kernel", kernel.image, "-initrd", initramfs,
+        "-append", " ".join([words, options.append]),
         "-device", "isa-debug-exit,iobase=0x501,iosize=0x02", "-device", "virtio-rng-pci"]
     for name, path, more in (("host", "/", ",readonly=on,multidevs=remap"),
                              ("results", results, "")):

@@ -167,14 +167,15 @@ def sockets(tap, lab, data):
 
 
 def longest(tap, lab):
-    """MTUs above 1500 whose frames take one buffer. Of chunks of 2048 the
-    kernel wants that they hold the MTU."""
+    """MTUs above 1500 whose frames take one buffer. Of chunks of 2048 the kernel
+    wants that they hold the MTU. The hardware then takes 1,522 bytes: with the FCS,
+    which older QEMUs do not count, so 1,519 to 1,522 are left out."""
     redirect = Redirect("/sys/fs/bpf/sockets")
     mtu(lab, ONE)
     lab.run(["ip", "link", "set", "eth0", "mtu", str(MTU)])
     lab.run(["ip", "link", "set", "eth1", "xdpdrv", "pinned", redirect.pin])
     for chunk, least, lengths in ((4096, ONE, (3000, ONE + 14, 60)),
-                                  (2048, 1518, (1519, 1518, 60))):
+                                  (2048, 1518, (1523, 1518, 60))):
         with tap.case("zero-copy, MTU %d, chunks of %d: all but a longer frame" % (least, chunk)):
             lab.run(["ip", "link", "set", "eth1", "mtu", str(least)])
             with Xsk("eth1", chunk=chunk) as sock:

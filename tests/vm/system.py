@@ -21,14 +21,14 @@ forwarder { wire eth1 eth2; workers 1; poll sleep }
 """
 
 
-def make():
+def make(release="bookworm"):
     """Its folder: CONFIG is in /etc/sluice, the filter's unit enabled. Unavailable: why not."""
     packages = [path for path in glob.glob(os.path.join(BUILD, "deb", "sluice*_amd64.deb"))
                 if "dbgsym" not in path]
     if not packages:
         raise Unavailable("no packages below %s: run `make deb`" % BUILD)
-    debian = Archive(CACHE).system()
-    folder = os.path.join(BUILD, "vm", "system")
+    debian = Archive(CACHE).system(release)
+    folder = os.path.join(BUILD, "vm", "system-" + release)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     subprocess.run(["cp", "-a", debian, folder], check=True)
