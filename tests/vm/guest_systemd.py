@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import sys
+import urllib.request
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [TESTS, os.path.join(TESTS, "oracle")]
@@ -25,7 +26,8 @@ CONFIG = "/etc/sluice/sluice.conf"
 UNIT = "sluice-fwd@wire.service"
 COUNT = 50
 ETH_P_ALL = 3
-EXPOSURE_MAX = 2.4
+EXPORTER = "sluice-exporter.service"
+EXPOSURE_MAX = {UNIT: 2.4, EXPORTER: 2.0}
 
 
 def packet_socket(dev, proto):
@@ -54,6 +56,11 @@ class System:
         found = self.lab.sluice_json("status", "--json")["interfaces"]
         return sorted(one["name"] for one in found if one.get("program") or one.get("generation"))
 
+    def is_hard(self, unit):
+        text = self.lab.output(["systemd-analyze", "--no-pager", "security", unit], timeout=60)
+        exposure = float(re.search(r"exposure level for \S+: ([0-9.]+)", text).group(1))
+        check(exposure <= EXPOSURE_MAX[unit], True, "%s: exposure %.1f" % (unit, exposure))
+
     def crosses(self):
         """COUNT datagrams to port 9 reach the far end, those to port 7 do not."""
         seen, mac = [], self.lab.mac(None, "eth3")
@@ -69,6 +76,35 @@ class System:
                 if frame[12:14] == b"\x08\x00" and frame[23] == 17:
                     seen.append(int.from_bytes(frame[36:38], "big"))
         check(set(seen), {9}, "ports that came through")
+
+
+def fields(system):
+    """What the forwarder says is found by interface and generation."""
+    lines = system.lab.output(["journalctl", "-b", "-o", "json", "-u", UNIT,
+                               "SLUICE_INTERFACE=eth1"]).splitlines()
+    found = [json.loads(line) for line in lines]
+    running = system.lab.sluice_json("stats", "--json")["interfaces"][0]["generation"]
+    check({(one["SLUICE_GENERATION"], one["_SYSTEMD_UNIT"]) for one in found
+           if "queue 0" in one["MESSAGE"]}, {(str(running), UNIT)}, "of eth1's queue")
+
+
+def exports(system):
+    """By the socket: who asks starts it, behind all that its unit takes away."""
+    system.ctl("start", "sluice-exporter.socket")
+    check(system.state(EXPORTER)[0], "inactive", "nobody has asked")
+    with urllib.request.urlopen("http://127.0.0.1:9435/metrics", timeout=60) as answer:
+        text = answer.read().decode()
+    check(system.state(EXPORTER), ("active", "success"), EXPORTER)
+    for line in ('sluice_interface_up{interface="eth1"} 1',
+                 'sluice_forwarder_accounted{forwarder="/etc/sluice/wire.conf"} 1',
+                 "sluice_exporter_failures_total 0"):
+        check(line in text.splitlines(), True, line)
+    check(bool(re.search(r'sluice_cpu_ksoftirqd_run_seconds_total\{cpu="0"\} [\d.]+', text)), True,
+          "a kernel thread's time")
+    with urllib.request.urlopen("http://127.0.0.1:9435/", timeout=60) as answer:
+        check(b"<html" in answer.read(), True, "the page")
+    check("signal 31" in system.journal(EXPORTER), False, "a system call that it lacks")
+    system.is_hard(EXPORTER)
 
 
 def boots(system):
@@ -116,9 +152,7 @@ def restarts(system):
 
 
 def hardened(system):
-    text = system.lab.output(["systemd-analyze", "--no-pager", "security", UNIT], timeout=60)
-    exposure = float(re.search(r"exposure level for \S+: ([0-9.]+)", text).group(1))
-    check(exposure <= EXPOSURE_MAX, True, "exposure %.1f" % exposure)
+    system.is_hard(UNIT)
     pid = system.show(UNIT, "MainPID")
     with open("/proc/%s/status" % pid, encoding="ascii") as text:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in text if ":\t" in line)
@@ -170,7 +204,8 @@ def main():
         system = System(lab)
         # Not --wait: this test is one of its services.
         wait_for(lambda: system.show("multi-user.target", "ActiveState") == "active", 60)
-        for test in (boots, forwards, reloads, restarts, hardened, stops, refuses, audited):
+        for test in (boots, forwards, fields, exports, reloads, restarts, hardened, stops, refuses,
+                     audited):
             with tap.case(test.__name__):
                 test(system)
         if tap.failed:
