@@ -122,9 +122,14 @@ static __always_inline bool sl_route_ask(struct xdp_md *ctx, __u64 word,
 	       BPF_FIB_LKUP_RET_SUCCESS;
 }
 
-/* Is it time that the kernel saw a packet for this neighbour? */
-static __always_inline bool sl_route_refreshes(const struct sl_hop *hop)
+/*
+ * Is it time that the kernel saw a packet for this neighbour? Its IPv4 and its
+ * IPv6 address are two of them, with one MAC.
+ */
+static __always_inline bool sl_route_refreshes(const struct sl_hop *hop,
+					       __u64 word)
 {
+	const union sl_facts_word u = { .word = word };
 	__u32 zero = 0, hash;
 	struct sl_hops *hops = bpf_map_lookup_elem(&sl_hops, &zero);
 	__u64 now_ns;
@@ -133,6 +138,7 @@ static __always_inline bool sl_route_refreshes(const struct sl_hop *hop)
 		return false; /* cannot be: the map has one entry */
 	hash = hop->mac_dst[5] | (__u32)hop->mac_dst[4] << 8;
 	hash ^= (__u32)hop->mac_dst[3] * 0x9d;
+	hash ^= (u.facts.flags & SL_META_IP4) * 0x155;
 	hash &= SL_HOPS - 1;
 	now_ns = bpf_ktime_get_coarse_ns();
 	if (now_ns - hops->passed_ns[hash] < SL_HOP_REFRESH_NS)
@@ -141,7 +147,8 @@ static __always_inline bool sl_route_refreshes(const struct sl_hop *hop)
 	return true;
 }
 
-static __always_inline __u32 sl_route_out(const struct sl_hop *hop, __u32 how)
+static __always_inline __u32 sl_route_out(__u64 word, const struct sl_hop *hop,
+					  __u32 how)
 {
 	struct sl_hop *next;
 	__u32 zero = 0;
@@ -151,7 +158,7 @@ static __always_inline __u32 sl_route_out(const struct sl_hop *hop, __u32 how)
 	if (how & SL_ROUTE_DRY)
 		return SL_ROUTE_DONE;
 	next = bpf_map_lookup_elem(&sl_hop, &zero);
-	if (!next || sl_route_refreshes(hop))
+	if (!next || sl_route_refreshes(hop, word))
 		return SL_ROUTE_KERNEL;
 	*next = *hop;
 	return SL_ROUTE_DONE;
@@ -185,7 +192,7 @@ static __always_inline __u32 sl_route(struct xdp_md *ctx, __u64 word,
 	__builtin_memcpy(hop.mac_dst, fib.dmac, 6);
 	__builtin_memcpy(hop.mac_src, fib.smac, 6);
 	hop.ifindex = fib.ifindex;
-	return how & SL_ROUTE_OUT ? sl_route_out(&hop, how) :
+	return how & SL_ROUTE_OUT ? sl_route_out(word, &hop, how) :
 				    sl_route_up(ctx, word, slot, &hop, how);
 }
 

@@ -12,8 +12,8 @@ struct sl_hop {
 };
 
 /*
- * When the kernel last got a packet for a neighbour, by a hash of its MAC;
- * CLOCK_MONOTONIC. More entries tell more neighbours apart.
+ * When the kernel last got a packet for a neighbour, by a hash of its MAC
+ * and family; CLOCK_MONOTONIC. More entries tell more neighbours apart.
  */
 #define SL_HOPS 1024
 #define SL_HOP_REFRESH_NS 1000000000ull
