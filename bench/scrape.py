@@ -86,7 +86,6 @@ def sampler(lab, proc, watch):
 
 def measured(wanted):
     """(ms of each scrape, bytes of one, what rounds() returned)"""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # and what it starts but the generator
     with Lab() as lab:
         lab.add("tx", "rx")
         lab.veth("tx", "s0", "rx", "s1")
@@ -100,6 +99,10 @@ def measured(wanted):
             times.append(scrape(exporter))
         size = len(exporter.get()[2])
         proc = generator(lab, 256)
+        other = min(os.sched_getaffinity(0))  # the generator has the last CPU
+        os.sched_setaffinity(0, {other})
+        for pid in (exporter.proc.pid, exporter.server()):
+            os.sched_setaffinity(pid, {other})
         unwatched = contextlib.nullcontext
         taken = rounds({"nobody": sampler(lab, proc, unwatched),
                         "scraped": sampler(lab, proc, lambda: watched(exporter, False)),
