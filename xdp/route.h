@@ -139,6 +139,7 @@ static __always_inline bool sl_route_refreshes(const struct sl_hop *hop,
 	hash = hop->mac_dst[5] | (__u32)hop->mac_dst[4] << 8;
 	hash ^= (__u32)hop->mac_dst[3] * 0x9d;
 	hash ^= (u.facts.flags & SL_META_IP4) * 0x155;
+	SL_KEEP(hash); /* masked last: Linux 6.1 must see the bound */
 	hash &= SL_HOPS - 1;
 	now_ns = bpf_ktime_get_coarse_ns();
 	if (now_ns - hops->passed_ns[hash] < SL_HOP_REFRESH_NS)
