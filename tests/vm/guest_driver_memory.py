@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""In a guest with two NICs on one hub, --memory 768 and --append swiotlb=force:
+"""In a guest with two NICs on one hub, --memory 1024 and --append swiotlb=force:
 the patched e1000e that `make driver` built, short of memory. Root.
 
     eth0 (frames) ---- hub ---- eth1 (program, socket)
