@@ -11,6 +11,7 @@
  *   all else          compile_value.c: ranges.c, then one array or 256 pages
  *   fields -> groups  compile_group.c
  *   groups -> answer  compile_answer.c
+ *   rule -> step      compile_step.c
  *
  * A packet that lacks a field (no ports, not IP, no tag) has a class of its
  * own, whose vector holds the rules that ask nothing of the field.
@@ -29,16 +30,11 @@
 #include "config.h"
 #include "error.h"
 
-static bool is_live(const struct sl_addr *a)
-{
-	return a->kind == SL_ADDR_SET && a->set->live;
-}
-
 /* An address outside all live sets cannot satisfy the rule. */
 static bool needs_live(const struct sl_rule *rule)
 {
-	return (is_live(&rule->src) && !rule->src.negated) ||
-	       (is_live(&rule->dst) && !rule->dst.negated);
+	return (sl_addr_is_live(&rule->src) && !rule->src.negated) ||
+	       (sl_addr_is_live(&rule->dst) && !rule->dst.negated);
 }
 
 bool sl_rule_asks(const struct sl_rule *rule, enum sl_field field)
@@ -58,9 +54,11 @@ bool sl_rule_asks(const struct sl_rule *rule, enum sl_field field)
 
 	switch (field) {
 	case SL_FIELD_SRC:
-		return rule->src.kind != SL_ADDR_ANY && !is_live(&rule->src);
+		return rule->src.kind != SL_ADDR_ANY &&
+		       !sl_addr_is_live(&rule->src);
 	case SL_FIELD_DST:
-		return rule->dst.kind != SL_ADDR_ANY && !is_live(&rule->dst);
+		return rule->dst.kind != SL_ADDR_ANY &&
+		       !sl_addr_is_live(&rule->dst);
 	case SL_FIELD_KIND:
 		return rule->proto != SL_PROTO_ANY;
 	case SL_FIELD_LIVE:
@@ -124,130 +122,6 @@ int sl_compiler_put(struct sl_compiler *c, const void *values, size_t bytes,
 	return 0;
 }
 
-static enum sl_step_action action_of(enum sl_action action)
-{
-	switch (action) {
-	case SL_ACTION_COUNT:
-		return SL_STEP_COUNT;
-	case SL_ACTION_LOG:
-		return SL_STEP_LOG;
-	case SL_ACTION_LIMIT:
-		return SL_STEP_LIMIT;
-	default:
-		return SL_STEP_VERDICT;
-	}
-}
-
-static enum sl_verdict verdict_of(enum sl_action action)
-{
-	switch (action) {
-	case SL_ACTION_PASS:
-		return SL_VERDICT_PASS;
-	case SL_ACTION_BOUNCE:
-		return SL_VERDICT_BOUNCE;
-	case SL_ACTION_REDIRECT:
-	case SL_ACTION_REDIRECT_FIB:
-		return SL_VERDICT_REDIRECT;
-	case SL_ACTION_FORWARD:
-	case SL_ACTION_ROUTE:
-		return SL_VERDICT_FORWARD;
-	default: /* the others do not decide */
-		return SL_VERDICT_DROP;
-	}
-}
-
-static uint32_t flag_of(uint16_t verdict)
-{
-	switch (verdict) {
-	case SL_VERDICT_REDIRECT:
-		return SL_GEN_REDIRECTS;
-	case SL_VERDICT_FORWARD:
-		return SL_GEN_FORWARDS;
-	case SL_VERDICT_BOUNCE:
-		return SL_GEN_BOUNCES;
-	default:
-		return 0;
-	}
-}
-
-static uint32_t live_bit(const struct sl_config *config,
-			 const struct sl_addr *a)
-{
-	return is_live(a) ? 1u << sl_config_live_bit(config, a->set) : 0;
-}
-
-/* All of the step but what the loader knows: slot, device, limiter. */
-static struct sl_step step_of(const struct sl_config *config,
-			      const struct sl_rule *rule, size_t position)
-{
-	struct sl_step step = {
-		.slot = (uint32_t)position,
-		.from = (uint32_t)position + 1,
-		.action = action_of(rule->verdict.action),
-		.verdict = verdict_of(rule->verdict.action),
-		.fallback = rule->verdict.fallback_drop ? SL_VERDICT_DROP :
-							  SL_VERDICT_PASS,
-		.live_src = live_bit(config, &rule->src),
-		.live_dst = live_bit(config, &rule->dst),
-		.sample = (uint32_t)rule->verdict.sample,
-		.expires_ns = rule->options.expires_ns,
-	};
-
-	if (rule->verdict.action == SL_ACTION_REDIRECT_FIB ||
-	    rule->verdict.action == SL_ACTION_ROUTE)
-		step.flags |= SL_STEP_FIB;
-	if (rule->options.written & SL_OPT_OBSERVE)
-		step.flags |= SL_STEP_OBSERVE;
-	if (step.live_src && rule->src.negated)
-		step.flags |= SL_STEP_NOT_SRC;
-	if (step.live_dst && rule->dst.negated)
-		step.flags |= SL_STEP_NOT_DST;
-	return step;
-}
-
-static bool goes_on(const struct sl_step *step)
-{
-	return step->action != SL_STEP_VERDICT || step->live_src ||
-	       step->live_dst || step->flags & ~SL_STEP_FIB || step->expires_ns;
-}
-
-static uint32_t kind_of(const struct sl_step *step)
-{
-	if (goes_on(step))
-		return SL_MATCH_STEP;
-	if (step->verdict == SL_VERDICT_PASS)
-		return SL_MATCH_PASS;
-	if (step->verdict == SL_VERDICT_DROP)
-		return SL_MATCH_DROP;
-	return SL_MATCH_VERDICT;
-}
-
-/* What the program must be able to do for this rule. */
-static uint32_t flags_of(const struct sl_compiled_rule *r)
-{
-	uint32_t flags = 0;
-
-	if (r->step.action == SL_STEP_VERDICT)
-		flags |= flag_of(r->step.verdict);
-	if (r->step.flags & SL_STEP_FIB)
-		flags |= SL_GEN_FIB;
-	if (r->kind == SL_MATCH_STEP)
-		flags |= SL_GEN_STEPS;
-	if (r->kind >= SL_MATCH_VERDICT)
-		flags |= SL_GEN_VERDICTS;
-	if (r->step.live_src)
-		flags |= SL_GEN_LIVE_SRC;
-	if (r->step.live_dst)
-		flags |= SL_GEN_LIVE_DST;
-	if (r->step.expires_ns)
-		flags |= SL_GEN_EXPIRES;
-	if (r->step.action == SL_STEP_LOG)
-		flags |= SL_GEN_LOGS;
-	if (r->step.action == SL_STEP_LIMIT)
-		flags |= SL_GEN_LIMITS;
-	return flags;
-}
-
 /*
  * Metadata is for the forwarder: a plain wire reads none, and to write it is a third of what
  * such a packet costs the filter. Linux 6.13, and stable kernels since, refuse a program that
@@ -278,13 +152,11 @@ static int select_rules(struct sl_compiled *out, const struct sl_config *config,
 		if (rule->on && strcmp(rule->on, interface) != 0)
 			continue;
 		r->rule = rule;
-		r->step = step_of(config, rule, out->n_rules++);
-		r->kind = kind_of(&r->step);
+		out->gen.flags |= sl_compile_step(config, out->n_rules++, r);
 		if (r->kind == SL_MATCH_STEP)
 			r->step.resume = (uint32_t)++out->n_resumes;
 		if (r->kind >= SL_MATCH_VERDICT)
 			out->gen.n_steps++;
-		out->gen.flags |= flags_of(r);
 	}
 	out->gen.n_rules = (uint32_t)out->n_rules;
 	if (out->gen.flags & SL_GEN_FORWARDS &&

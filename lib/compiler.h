@@ -14,6 +14,8 @@
 #include "compile.h"
 #include "tables.h"
 
+struct sl_addr;
+struct sl_config;
 struct sl_rule;
 
 struct sl_compiler {
@@ -25,6 +27,9 @@ struct sl_compiler {
 	enum sl_field group_end[SL_GROUPS_MAX]; /* the last field of each */
 	size_t n_groups;
 };
+
+/* Is it a live set, which the tables do not hold? */
+bool sl_addr_is_live(const struct sl_addr *a);
 
 /* Does this rule ask something of this field? */
 bool sl_rule_asks(const struct sl_rule *rule, enum sl_field field);
@@ -57,5 +62,13 @@ int sl_compile_group(struct sl_compiler *c, enum sl_field field,
 
 /* From the groups to keys and answers. compile_answer.c */
 int sl_compile_answers(struct sl_compiler *c);
+
+/*
+ * From r->rule, at `position` in the order, to r->kind and to r->step, but for what the loader
+ * knows (slot, device, limiter) and `resume`. SL_GEN_*: what the program must be able to do
+ * for it. compile_step.c
+ */
+uint32_t sl_compile_step(const struct sl_config *config, size_t position,
+			 struct sl_compiled_rule *r);
 
 #endif /* SLUICE_COMPILER_H */
