@@ -9,8 +9,8 @@
 #include <sys/resource.h>
 
 #include "lib/config.h"
-#include "mirror.h"
 #include "lib/journal.h"
+#include "mirror.h"
 #include "say.h"
 #include "rules.h"
 #include "sockets.h"
@@ -259,6 +259,7 @@ static int workers_alloc(struct sl_fwd *fwd)
 		fwd->workers[w].busy = fwd->config->poll == SL_POLL_BUSY;
 		fwd->workers[w].adaptive = fwd->config->poll ==
 					   SL_POLL_ADAPTIVE;
+		fwd->workers[w].learns = sl_forwarder_asks(fwd->config);
 	}
 	if (!err && fwd->config->poll == SL_POLL_BUSY)
 		cpus_shared_say(fwd);

@@ -42,8 +42,6 @@ int sl_fwd_routes_open(struct sl_fwd *fwd)
 		return -ENOMEM;
 	for (uint32_t l = 0; l < lanes; l++)
 		route_init(fwd, l);
-	for (uint32_t w = 0; w < fwd->n_workers; w++)
-		fwd->workers[w].learns = sl_forwarder_asks(fwd->config);
 	return 0;
 }
 

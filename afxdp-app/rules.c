@@ -163,6 +163,8 @@ void sl_fwd_rules_say_generation(const char *iface, uint32_t program_id)
 	struct sl_error error;
 	struct sl_filter filter;
 
+	if (sl_fwd_say_fd() < 0)
+		return;
 	if (program_id && sl_filter_open(program_id, &filter, &error) == 0) {
 		about.generation = filter.gen.generation;
 		sl_filter_close(&filter);

@@ -110,20 +110,15 @@ void sl_fwd_say_error(const char *object, const char *operation, int err,
 
 void sl_fwd_say_of(const char *object, const char *format, ...)
 {
-	char *rest, *text;
 	va_list arguments;
-	int n;
+	char *text;
 
 	va_start(arguments, format);
-	n = vasprintf(&rest, format, arguments);
+	text = sl_journal_text(object, format, arguments);
 	va_end(arguments);
-	if (n < 0)
-		return;
-	if (asprintf(&text, "%s: %s", object, rest) >= 0) {
+	if (text)
 		say(LOG_WARNING, "", text);
-		free(text);
-	}
-	free(rest);
+	free(text);
 }
 
 void sl_fwd_say(const char *format, ...)

@@ -102,7 +102,6 @@ int sl_fwd_stages_open(struct sl_fwd *fwd)
 	for (uint32_t w = 0; w < fwd->n_workers && !err; w++) {
 		fwd->workers[w].steps = &stages->steps[w * n];
 		fwd->workers[w].n_steps = stages->n;
-		fwd->workers[w].learns = sl_forwarder_asks(fwd->config);
 	}
 	if (!err)
 		stages_rules(fwd);

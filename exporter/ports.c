@@ -31,11 +31,6 @@ int sl_ports_choose(struct sl_ports_wanted *wanted, const char *text)
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return sl_port_count_compare(a, b);
-}
-
 /* Lets the top sink to its place. */
 static void sink(struct sl_port_count *heap, size_t n)
 {
@@ -44,9 +39,9 @@ static void sink(struct sl_port_count *heap, size_t n)
 
 	for (size_t child; (child = 2 * i + 1) < n; i = child) {
 		if (child + 1 < n &&
-		    compare(&heap[child + 1], &heap[child]) > 0)
+		    sl_port_count_compare(&heap[child + 1], &heap[child]) > 0)
 			child++;
-		if (compare(&heap[child], &moved) <= 0)
+		if (sl_port_count_compare(&heap[child], &moved) <= 0)
 			break;
 		heap[i] = heap[child];
 	}
@@ -57,7 +52,8 @@ static void rise(struct sl_port_count *heap, size_t i)
 {
 	struct sl_port_count moved = heap[i];
 
-	for (; i && compare(&moved, &heap[(i - 1) / 2]) > 0; i = (i - 1) / 2)
+	for (; i && sl_port_count_compare(&moved, &heap[(i - 1) / 2]) > 0;
+	     i = (i - 1) / 2)
 		heap[i] = heap[(i - 1) / 2];
 	heap[i] = moved;
 }
@@ -68,7 +64,7 @@ static void offer(struct sl_top *top, uint32_t most,
 	if (top->n < most) {
 		top->ports[top->n] = *count;
 		rise(top->ports, top->n++);
-	} else if (most && compare(count, &top->ports[0]) < 0) {
+	} else if (most && sl_port_count_compare(count, &top->ports[0]) < 0) {
 		top->ports[0] = *count;
 		sink(top->ports, most);
 	}
@@ -102,7 +98,8 @@ int sl_top_take(const struct sl_ports_wanted *wanted,
 				offer(&took, wanted->top, &count);
 		}
 	if (took.n)
-		qsort(took.ports, took.n, sizeof(*took.ports), compare);
+		qsort(took.ports, took.n, sizeof(*took.ports),
+		      sl_port_count_compare);
 	for (size_t i = 0; i < wanted->n_chosen; i++) {
 		uint8_t proto = wanted->chosen[i].proto;
 		uint16_t port = wanted->chosen[i].port;

@@ -60,18 +60,6 @@ static void print_fields(FILE *out, const char *action,
 			(unsigned long long)changes[i].after);
 }
 
-static bool send_journal(const char *data, size_t bytes)
-{
-	int fd = sl_journal_open();
-	bool sent;
-
-	if (fd < 0)
-		return false;
-	sent = sl_journal_send(fd, data, bytes);
-	close(fd);
-	return sent;
-}
-
 void sl_audit(const char *action, const struct sl_audit_change *changes,
 	      size_t n)
 {
@@ -84,7 +72,7 @@ void sl_audit(const char *action, const struct sl_audit_change *changes,
 		return;
 	sl_actor_read(&actor);
 	print_fields(out, action, &actor, changes, n);
-	if (fclose(out) == 0 && !send_journal(fields, bytes)) {
+	if (fclose(out) == 0 && !sl_journal_send(-1, fields, bytes)) {
 		end = strchr(fields, '\n');
 		syslog(LOG_AUTHPRIV | LOG_NOTICE, "%.*s",
 		       (int)(end - fields - (ptrdiff_t)strlen("MESSAGE=")),

@@ -38,9 +38,14 @@ bool sl_journal_send(int fd, const char *lines, size_t bytes)
 {
 	const struct sockaddr_un to = { .sun_family = AF_UNIX,
 					.sun_path = JOURNAL };
+	int by = fd < 0 ? sl_journal_open() : fd;
+	bool sent = by >= 0 &&
+		    sendto(by, lines, bytes, MSG_NOSIGNAL | MSG_DONTWAIT,
+			   (const struct sockaddr *)&to, sizeof(to)) >= 0;
 
-	return sendto(fd, lines, bytes, MSG_NOSIGNAL | MSG_DONTWAIT,
-		      (const struct sockaddr *)&to, sizeof(to)) >= 0;
+	if (by >= 0 && by != fd)
+		close(by);
+	return sent;
 }
 
 /* A newline would begin another field. */
@@ -75,4 +80,16 @@ bool sl_journal_say(int fd, const char *identifier, int priority,
 	sent = fclose(out) == 0 && sl_journal_send(fd, lines, bytes);
 	free(lines);
 	return sent;
+}
+
+char *sl_journal_text(const char *object, const char *format, va_list arguments)
+{
+	char *rest, *text;
+	int n = vasprintf(&rest, format, arguments);
+
+	if (n < 0)
+		return NULL;
+	n = asprintf(&text, "%s: %s", object, rest);
+	free(rest);
+	return n < 0 ? NULL : text;
 }

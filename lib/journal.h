@@ -7,6 +7,7 @@
 #ifndef SLUICE_JOURNAL_H
 #define SLUICE_JOURNAL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +25,10 @@ bool sl_journal_is_stderr(void);
 /* A socket to send by, whether or not a journal listens. The caller closes it; or -errno. */
 int sl_journal_open(void);
 
-/* Sends lines as they are. False: no journal took them. Never waits. */
+/*
+ * Sends lines as they are, by that socket or, with -1, by one made for them. False: no journal
+ * took them. Never waits.
+ */
 bool sl_journal_send(int fd, const char *lines, size_t bytes);
 
 /*
@@ -33,5 +37,9 @@ bool sl_journal_send(int fd, const char *lines, size_t bytes);
  */
 bool sl_journal_say(int fd, const char *identifier, int priority,
 		    const struct sl_journal_about *about, const char *text);
+
+/* "OBJECT: " and the text. NULL: no memory; the caller frees it. */
+char *sl_journal_text(const char *object, const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
 
 #endif /* SLUICE_JOURNAL_H */

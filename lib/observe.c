@@ -212,14 +212,15 @@ const char *sl_port_proto_text(uint8_t proto)
 	return proto == SL_PORT_TCP ? "tcp" : "udp";
 }
 
-int sl_port_count_compare(const struct sl_port_count *a,
-			  const struct sl_port_count *b)
+int sl_port_count_compare(const void *a, const void *b)
 {
-	if (a->counter.packets != b->counter.packets)
-		return a->counter.packets < b->counter.packets ? 1 : -1;
-	if (a->proto != b->proto)
-		return a->proto < b->proto ? -1 : 1;
-	return (a->port > b->port) - (a->port < b->port);
+	const struct sl_port_count *x = a, *y = b;
+
+	if (x->counter.packets != y->counter.packets)
+		return x->counter.packets < y->counter.packets ? 1 : -1;
+	if (x->proto != y->proto)
+		return x->proto < y->proto ? -1 : 1;
+	return (x->port > y->port) - (x->port < y->port);
 }
 
 int sl_ports_read(const struct sl_filter *filter,

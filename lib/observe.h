@@ -67,9 +67,8 @@ struct sl_port_count {
 /* "tcp" or "udp". */
 const char *sl_port_proto_text(uint8_t proto);
 
-/* For qsort(): most packets first, among equals the lower protocol and port. */
-int sl_port_count_compare(const struct sl_port_count *a,
-			  const struct sl_port_count *b);
+/* Of struct sl_port_count, for qsort(): most packets first, then by protocol and port. */
+int sl_port_count_compare(const void *a, const void *b);
 
 /*
  * Reads all port counters: ports[proto][port], proto SL_PORT_TCP or _UDP, port
