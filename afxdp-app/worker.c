@@ -6,12 +6,13 @@
  * says (poll adaptive). One that spins drives NAPI on ports where that is asked (busy.h).
  *
  * System calls. A TX kick costs about as much as sending one packet, so a loaded worker holds
- * kicks back until a burst has gathered, or HOLD_NS have passed. "Loaded" is LOAD_PER_MS packets
- * per millisecond, measured in windows of about a millisecond: a hold then gathers 32 packets or
- * more. Below that, latency goes first: a packet is kicked in the round it came in, and an
- * empty round goes to sleep. That of a loaded worker (poll sleep) is a nap: one ppoll() that no
- * packet ends and that sends what is held (xsk_poll()). To spin instead costs no more
- * calls, but a CPU that the sender's interrupts may need.
+ * kicks back until a burst has gathered, for as long as HOLD_PACKETS take to come, or until
+ * PAUSE_PACKETS could have come and none did. "Loaded" is LOAD_PER_MS packets per millisecond,
+ * measured in windows of about a millisecond. Below that, latency goes first: a packet is
+ * kicked in the round it came in, and an empty round goes to sleep. That of a loaded worker
+ * (poll sleep) is a nap first: one ppoll() that no packet ends and that sends what is held
+ * (xsk_poll()). To spin instead costs no more calls, but a CPU that the sender's interrupts may
+ * need.
  */
 #include "worker.h"
 
@@ -31,18 +32,19 @@
 /* Two holds long; a shorter one takes a burst for load, a longer one notices load later. */
 #define WINDOW_NS 1000000ull
 /*
- * From the target of at most 1/32 system calls a packet: 64 packets a millisecond are 32 in
- * HOLD_NS. Doubling HOLD_NS halves the calls at the threshold and adds as much latency.
- * Load ends at LOAD_LEFT_PER_MS: near one threshold a worker would go to and fro.
+ * From the target of at most 1/32 system calls a packet; the faster they come, the shorter
+ * that takes. At the threshold of load it is HOLD_NS. Load ends at LOAD_LEFT_PER_MS: near one
+ * threshold a worker would go to and fro.
  */
 #define LOAD_PER_MS 64u
 #define LOAD_LEFT_PER_MS 32u
-#define HOLD_NS 500000ull
+#define HOLD_PACKETS 32u
+#define HOLD_NS (HOLD_PACKETS * WINDOW_NS / LOAD_PER_MS)
+/* Of packets that come at random one in 150 (e^-5) is so late; of bursts, each first one. */
+#define PAUSE_PACKETS 5u
 /* As many as a round brings: waiting for more saves little, a call is 1/64 a packet by now. */
 #define KICK_BATCH SL_BURST
-/* What a nap may gather: an eighth of the room, as whoever else wants the CPU prolongs it. */
-#define NAP_PACKETS (SL_PORT_FILL / 8)
-/* The timer's slack: a shorter nap would be mostly that. From 5 Mpps on it spins. */
+/* The timer's slack: a shorter nap would be mostly that. From 1.3 Mpps on it spins. */
 #define NAP_MIN_NS 50000ull
 /*
  * The longest sleep: bounds how late a lost wakeup or an unsent tail is found. A guess; it
@@ -205,7 +207,8 @@ static void port_serve(struct sl_fwd_worker *worker, struct sl_fwd_port *port,
 {
 	uint32_t pending = port->ops->pending(port);
 	bool held = worker->loaded && pending < KICK_BATCH &&
-		    now_ns - port->pending_since_ns < HOLD_NS;
+		    now_ns - port->pending_since_ns < worker->hold_ns &&
+		    now_ns - worker->packet_ns < worker->pause_ns;
 
 	if (pending && !held)
 		port->ops->kick(port, now_ns);
@@ -235,11 +238,12 @@ static void govern(struct sl_fwd_worker *worker, uint64_t elapsed_ns,
 	sl_governor_step(&worker->governor, &sample);
 }
 
-static uint64_t nap_ns(uint64_t per_ms)
+/* How long so many packets take to come, at most HOLD_NS. */
+static uint64_t gather_ns(uint64_t packets, uint64_t per_ms)
 {
-	uint64_t ns = NAP_PACKETS * WINDOW_NS / (per_ms + 1);
+	uint64_t ns = packets * WINDOW_NS / (per_ms + 1);
 
-	return ns > HOLD_NS ? HOLD_NS : ns < NAP_MIN_NS ? 0 : ns;
+	return ns < HOLD_NS ? ns : HOLD_NS;
 }
 
 static void load_measure(struct sl_fwd_worker *worker, uint32_t packets,
@@ -254,7 +258,12 @@ static void load_measure(struct sl_fwd_worker *worker, uint32_t packets,
 	per_ms = worker->window_packets * WINDOW_NS / elapsed_ns;
 	worker->loaded = per_ms >=
 			 (worker->loaded ? LOAD_LEFT_PER_MS : LOAD_PER_MS);
-	worker->nap_ns = nap_ns(per_ms);
+	worker->hold_ns = gather_ns(HOLD_PACKETS, per_ms);
+	worker->pause_ns = gather_ns(PAUSE_PACKETS, per_ms);
+	/* Twice as many: a nap costs a wakeup besides. */
+	worker->nap_ns = gather_ns(KICK_BATCH, per_ms);
+	if (worker->nap_ns < NAP_MIN_NS)
+		worker->nap_ns = 0;
 	if (worker->adaptive)
 		govern(worker, elapsed_ns, now_ns);
 	worker->window_start_ns = now_ns;
@@ -267,6 +276,8 @@ uint32_t sl_fwd_worker_round(struct sl_fwd_worker *worker, uint64_t now_ns)
 
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		packets += port_forward(worker, &worker->ports[i], now_ns);
+	if (packets)
+		worker->packet_ns = now_ns;
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		port_serve(worker, &worker->ports[i], now_ns);
 	load_measure(worker, packets, now_ns);
@@ -368,17 +379,23 @@ static bool worker_polls(struct sl_fwd_worker *worker)
 
 static void worker_loop(struct sl_fwd_worker *worker)
 {
+	bool napped = false;
+
 	while (!__atomic_load_n(&worker->stop, __ATOMIC_RELAXED)) {
 		uint64_t now_ns = clock_ns();
 
 		if (sl_fwd_worker_round(worker, now_ns))
-			continue;
-		if (worker_polls(worker) || (worker->loaded && !worker->nap_ns))
+			napped = false;
+		else if (worker_polls(worker) ||
+			 (worker->loaded && !worker->nap_ns))
 			worker_spin(worker);
-		else if (worker->loaded)
+		else if (worker->loaded && !napped) {
 			worker_nap(worker, now_ns);
-		else
+			napped = true;
+		} else {
+			/* Nothing came in all of a nap: a packet is waited for. */
 			worker_sleep(worker, now_ns);
+		}
 	}
 }
 

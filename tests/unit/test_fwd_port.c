@@ -264,6 +264,22 @@ static void load_for_ms(uint32_t per_ms, uint32_t ms)
 	}
 }
 
+/* Of bursts: what is left of one is not held until the next. */
+static void a_pause_ends_a_hold(void **state)
+{
+	(void)state;
+	lab->kernel[1].budget = SL_BURST;
+	load_for_ms(90, 5);
+	receive(&lab->kernel[0], 30);
+	round_later(1000);
+	assert_int_equal(
+		lab->worker.ports[1].ops->pending(&lab->worker.ports[1]), 30);
+	assert_true(lab->worker.pause_ns < lab->worker.hold_ns);
+	round_later(lab->worker.pause_ns);
+	assert_int_equal(
+		lab->worker.ports[1].ops->pending(&lab->worker.ports[1]), 0);
+}
+
 /* At a rate between the two thresholds a worker stays what it was. */
 static void load_has_two_thresholds(void **state)
 {
@@ -279,7 +295,7 @@ static void load_has_two_thresholds(void **state)
 	assert_false(lab->worker.loaded);
 }
 
-/* What gathers in a nap is an eighth of the rings; a nap that would be all slack is none. */
+/* What gathers in a nap is a burst; a nap that would be all slack is none. */
 static void naps_are_bounded_by_the_rate(void **state)
 {
 	(void)state;
@@ -288,7 +304,7 @@ static void naps_are_bounded_by_the_rate(void **state)
 		round_later(1000);
 		complete(&lab->kernel[1], UINT32_MAX);
 	}
-	assert_in_range(lab->worker.nap_ns, 200000, 260000);
+	assert_in_range(lab->worker.nap_ns, 60000, 65000);
 	for (int i = 0; i < 2000; i++) {
 		receive(&lab->kernel[0], 16);
 		round_later(1000);
@@ -446,6 +462,7 @@ int main(void)
 		TEST(goes_down_and_comes_back),
 		TEST(without_a_link_nothing_is_queued),
 		TEST(holds_kicks_under_load),
+		TEST(a_pause_ends_a_hold),
 		TEST(load_has_two_thresholds),
 		TEST(naps_are_bounded_by_the_rate),
 		TEST(a_hold_ends_with_what_was_held),
