@@ -26,7 +26,7 @@ default pass
 rule wire forward fallback drop
 forwarder { wire poll0 poll1; workers 1; %s; zero-copy auto }
 """
-DEFERRED = {"napi_defer_hard_irqs": 2, "gro_flush_timeout": 200000}
+DEFERRED = {"napi_defer_hard_irqs": 2, "gro_flush_timeout": 50000}
 PLAIN = dict.fromkeys(DEFERRED, 0)
 RATE = 100000  # packets a second, each sent by itself
 ROUNDS = 4     # another helper of the machine may take the CPU in one of them
@@ -157,7 +157,7 @@ def claims(tap):
                    mode + ": told", forwarder.messages())
             tap.contains(forwarder.messages(), [
                 "poll0 queue 0: busy polling not engaged: no NAPI id",
-                "poll1: interrupts deferred: 2 empty polls, 200 us"], mode + ": says why")
+                "poll1: interrupts deferred: 2 empty polls, 50 us"], mode + ": says why")
             ports = stats(lab, forwarder)["ports"]
             tap.equal([(p["busy_poll"], p["deferred"]) for p in ports], [(False, True)] * 2,
                       mode + ": claims deferral, and no busy polling")
@@ -177,7 +177,7 @@ def parameters(tap):
         tap.ok(wait_for(lambda: settings(lab, "poll1") == want), "parameters: set",
                settings(lab, "poll1"))
         for text, want in (("poll adaptive defer 6", {"napi_defer_hard_irqs": 6,
-                                                     "gro_flush_timeout": 200000}),
+                                                     "gro_flush_timeout": 50000}),
                            ("poll sleep timeout 20us", {"napi_defer_hard_irqs": 2,
                                                         "gro_flush_timeout": 20000}),
                            ("poll sleep", other)):
