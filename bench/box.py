@@ -9,8 +9,9 @@ forward.py, paths.py and floors.py use it; methods.py and latency.py do by way o
 import contextlib
 import os
 import signal
+import time
 
-from measure import dropped
+from measure import Window, dropped, takes_xdp_frames, threads, waited_for_others
 from lab import LabError, built, wait_for
 
 # With a CPU for each of generator and forwarder nothing is left for the rest of
@@ -33,6 +34,14 @@ XSK_FWD = ["-i", "b0", "-q", "0", "-i", "b1", "-q", "0"]
 SINK, BACK = ("sink", "k0"), ("tx", "t0")
 
 
+def build(lab, queues=1):
+    """The namespaces and veths of the drawing."""
+    lab.add("tx", "box", "sink")
+    lab.veth("tx", "t0", "box", "b0", queues=queues)
+    lab.veth("box", "b1", "sink", "k0", queues=queues)
+    takes_xdp_frames(lab, ("tx", "t0"), ("box", "b0"), ("box", "b1"), ("sink", "k0"))
+
+
 def two_cpus():
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
@@ -43,6 +52,19 @@ def two_cpus():
 def sunk(lab, sink=SINK):
     """Packets that the sink's XDP program has dropped."""
     return dropped(lab, *sink)
+
+
+def sample(pids, count, seconds):
+    """
+    The rate of `count` over a window, and over the CPU time of the first process. One
+    CPU is for all its threads: what they wait for each other is its own time, no disturbance.
+    """
+    before, window = threads(pids[0]), Window(pids, count)
+    time.sleep(seconds)
+    window.stop()
+    rate = window.counted / window.seconds
+    waited = waited_for_others(before, threads(pids[0])) / 1e9 / window.seconds
+    return {"value": rate, "per_cpu": rate / window.ran[0], **window.noise(), "waited": waited}
 
 
 @contextlib.contextmanager

@@ -11,28 +11,22 @@ the forwarder itself, and doing them together, costs. An empty XDP program is th
 filter (filter.py), one that only returns the verdict that of a live veth (live.py).
 """
 import json
-import time
 
 from measure import Window, dropped
-from box import generator, sunk
+from box import generator, sample, sunk
 from lab import LabError, built, wait_for
 
-SIZE = 64
 SECONDS = 1.0
 NAMES = RECEIVE, SEND, COPY = (
     "AF_XDP receive alone", "AF_XDP send alone", "memory copies alone")
 
 
 def _window(lab, pid, count):
-    """The sample of a process at work, as forward.sample() has it."""
+    """The sample of a process at work."""
     idle = count()
     if not wait_for(lambda: count() > idle + 1000, 10):
         raise LabError("nothing comes through")
-    window = Window([pid], count)
-    time.sleep(SECONDS)
-    window.stop()
-    rate = window.counted / window.seconds
-    return {"value": rate, "per_cpu": rate / window.ran[0], **window.noise()}
+    return sample([pid], count, SECONDS)
 
 
 def _program(lab, cpu, words):
@@ -43,34 +37,34 @@ def _program(lab, cpu, words):
     return proc
 
 
-def receive(lab, cpus):
+def receive(lab, cpus, size):
     proc = _program(lab, cpus[1], [built("driver-run"), built("verdict.bpf.o"), "b0", "copy",
                                    "drop"])
     try:
-        with generator(lab, cpus[0], SECONDS + 15):
+        with generator(lab, cpus[0], SECONDS + 15, "--size", str(size)):
             return _window(lab, proc.pid, lambda: dropped(lab, "box", "b0", "redirect"))
     finally:
         lab.end(proc)
 
 
-def send(lab, cpus):
-    proc = _program(lab, cpus[1], [built("floor-run"), "send", "b1", str(SIZE)])
+def send(lab, cpus, size):
+    proc = _program(lab, cpus[1], [built("floor-run"), "send", "b1", str(size)])
     try:
         return _window(lab, proc.pid, lambda: sunk(lab))
     finally:
         lab.end(proc)
 
 
-def copy(lab, cpus):
+def copy(lab, cpus, size):
     window = Window([])
     rate = json.loads(lab.output(["taskset", "-c", cpus[1], built("floor-run"), "copy",
-                                  str(SIZE)]))["copied"]
+                                  str(size)]))["copied"]
     window.stop()
     return {"value": rate, "per_cpu": rate, "waited": 0.0, "softirq": window.shares["softirq"],
             "steal": window.shares["steal"]}
 
 
-def takers(lab, cpus):
-    """{name: function that takes a sample}, for measure.rounds()."""
-    return {RECEIVE: lambda: receive(lab, cpus), SEND: lambda: send(lab, cpus),
-            COPY: lambda: copy(lab, cpus)}
+def takers(lab, cpus, size=64):
+    """{name: function that takes a sample} of frames of `size` bytes, for measure.rounds()."""
+    return {name: lambda part=part: part(lab, cpus, size)
+            for name, part in zip(NAMES, (receive, send, copy))}

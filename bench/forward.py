@@ -17,7 +17,8 @@ own, by strace.
 Mpps/CPU is packets over the CPU time that the forwarder got, its rate with a
 CPU to itself: it stands where --noise lets rounds through in which it waited.
 
-Beside them what the parts of forwarding cost by themselves (floors.py), unless it is a quick run.
+Beside them what the parts of forwarding cost by themselves (floors.py), unless it is a quick
+run, which has frames of 64 bytes only.
 
 xdpsock and xsk_fwd are not packaged: XDPSOCK and XSK_FWD name binaries. xdpsock
 sends back where it received, so its sink is the generator's end of the veth.
@@ -29,16 +30,16 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, attach, arguments, column, finish, median, rounds, running, table,
-                     takes_xdp_frames)
+from measure import (Window, attach, arguments, column, finish, median, rounds, running, table)
 import floors
-from box import (BACK, NOISE, SINK, TESTPMD, XSK_FWD, generator, is_forwarding, peer, start_fwd,
-                 sunk, two_cpus)
+from box import (BACK, NOISE, SINK, TESTPMD, XSK_FWD, build, generator, is_forwarding, peer,
+                 start_fwd, sunk, two_cpus)
 from lab import Lab, LabError, children, wait_for
 from result import FLOOR, OURS, PEER
 
 SECONDS = 2.0
-ROUNDS, QUICK_ROUNDS = 7, 5
+ROUNDS, SIZE_ROUNDS, QUICK_ROUNDS = 7, 5, 5
+SIZES = (64, 256, 1024, 1500)  # of a frame, without FCS; of the first the targets are judged
 TARGET = 1.0
 USER_TARGET = 0.7
 SYSCALLS_TARGET = 1 / 32
@@ -64,12 +65,12 @@ def user_share(lab, data):
     return where.count(0) / max(len(where), 1)  # the kernel has the upper half
 
 
-def sample(lab, pid, cpu, sink=SINK):
+def sample(lab, pid, cpu, size, sink=SINK):
     """
     Sends through a running forwarder; its rate, how long it waited for its CPU,
     and, from the same seconds, how much of its CPU time is user space.
     """
-    with generator(lab, cpu, SECONDS + 15) as proc:
+    with generator(lab, cpu, SECONDS + 15, "--size", str(size)) as proc:
         if not is_forwarding(lab, sink):
             raise LabError("nothing came through the forwarder")
         window = Window((pid, proc.pid), lambda: sunk(lab, sink))
@@ -90,12 +91,12 @@ def last_json(text):
     raise LabError("no statistics in: %s" % text[-2000:])
 
 
-def take_sluice(lab, cpus, poll):
+def take_sluice(lab, cpus, size, poll):
     proc = start_fwd(lab, cpus[1], poll)
     try:
         # The agent's child has the workers.
         planes = wait_for(lambda: children(proc.pid), 10)
-        result = sample(lab, planes[0], cpus[0])
+        result = sample(lab, planes[0], cpus[0], size)
     finally:
         lab.end(proc, signal.SIGINT)
     stats = last_json(proc.stdout.read())
@@ -104,17 +105,16 @@ def take_sluice(lab, cpus, poll):
     return result
 
 
-def take_peer(lab, cpus, words, sink=SINK):
+def take_peer(lab, cpus, size, words, sink):
     with peer(lab, words) as pid:
-        return sample(lab, pid, cpus[0], sink)
+        return sample(lab, pid, cpus[0], size, sink)
 
 
 def peers(lab, cpus):
-    """({name: function} of those that are here, {name: why not} of the others)."""
+    """({name: (words, sink)} of those that forward here, {name: why not} of the others)."""
     found, absent = {}, {}
     if shutil.which("dpdk-testpmd"):
-        testpmd = [w % cpus if "%s" in w else w for w in TESTPMD]
-        found["testpmd io"] = lambda: take_peer(lab, cpus, testpmd)
+        found["testpmd io"] = [w % cpus if "%s" in w else w for w in TESTPMD], SINK
     else:
         absent["testpmd io"] = "not installed (Debian: dpdk-dev)"
     pinned = ["taskset", "-c", cpus[1]]
@@ -124,13 +124,12 @@ def peers(lab, cpus):
             ("xsk_fwd", "XSK_FWD", XSK_FWD + ["-c", cpus[1]], SINK)):
         path = os.environ.get(variable)
         if path and os.access(path, os.X_OK):
-            words = pinned + [os.path.abspath(path)] + args
-            found[name] = lambda words=words, sink=sink: take_peer(lab, cpus, words, sink)
+            found[name] = pinned + [os.path.abspath(path)] + args, sink
         else:
             absent[name] = "%s names no program" % variable
     for name in list(found):
         try:
-            found[name]()  # the first run is nobody's sample
+            take_peer(lab, cpus, SIZES[0], *found[name])  # the first run is nobody's sample
         except LabError as fault:
             absent[name] = " ".join(str(fault).split())[-160:]
             del found[name]
@@ -178,34 +177,43 @@ def options_of():
     return options
 
 
+def takers_of(lab, cpus, found, size):
+    """{name: function that takes a sample} of Sluice and of the peers found."""
+    takers = {"sluice-fwd " + poll: lambda poll=poll: take_sluice(lab, cpus, size, poll)
+              for poll in ("sleep", "busy")}
+    for name, how in found.items():
+        takers[name] = lambda how=how: take_peer(lab, cpus, size, *how)
+    return takers
+
+
 def measured(result, options):
-    """(what rounds() returned, what count_by_strace() did)."""
+    """Measures and reports each size of frame."""
     cpus = two_cpus()
     with Lab() as lab:
-        lab.add("tx", "box", "sink")
-        lab.veth("tx", "t0", "box", "b0")
-        lab.veth("box", "b1", "sink", "k0")
-        takes_xdp_frames(lab, ("tx", "t0"), ("box", "b0"), ("box", "b1"), ("sink", "k0"))
+        build(lab)
         attach(lab, "sink", "k0", "drop.bpf.o")
         attach(lab, "tx", "t0", "drop.bpf.o")
-        takers = {"sluice-fwd sleep": lambda: take_sluice(lab, cpus, "sleep"),
-                  "sluice-fwd busy": lambda: take_sluice(lab, cpus, "busy")}
         found, absent = peers(lab, cpus)
-        takers.update(found)
         for name, why in absent.items():
             result.lacks(name, why)
-        if not options.quick:
-            takers.update(floors.takers(lab, cpus))
-        return (rounds(takers, options.rounds, options.noise),
-                None if options.quick else count_by_strace(lab, cpus))
+        for size in SIZES[:1] if options.quick else SIZES:
+            takers = takers_of(lab, cpus, found, size)
+            if not options.quick:
+                takers.update(floors.takers(lab, cpus, size))
+            report(result, size, *rounds(takers, options.rounds if size == SIZES[0] else
+                                         SIZE_ROUNDS, options.noise))
+        strace = None if options.quick else count_by_strace(lab, cpus)
+    if strace:
+        print("strace's count %s, sluice-fwd's own %s" % (strace["strace"],
+                                                          strace["statistics"]))
+        result.details(strace=strace)
 
 
 def main():
     options = options_of()
     with running("forward", "Packets a second through sluice-fwd on veth, in copy mode",
                  options.quick) as result:
-        taken, strace = measured(result, options)
-        report(result, *taken, strace)
+        measured(result, options)
     return 0
 
 
@@ -227,22 +235,24 @@ def judge(result, names, found, quiet, key):
                       "at most %.1f" % USER_TARGET, user <= USER_TARGET)
 
 
-def figures(result, key, taken):
+def figures(result, key, size, taken):
     """What the table shows, for the file."""
+    place = {"at": {"frame bytes": size}, "along": "frame bytes"}
     roles = {name: OURS if name.startswith("sluice") else FLOOR if name in floors.NAMES else PEER
              for name in taken[0][0]}
     result.rounds("forwarded" + ("" if key == "value" else ", for each second that it had a CPU"),
-                  "packets/s", "more", roles, taken, value=lambda s: s[key])
+                  "packets/s", "more", roles, taken, value=lambda s: s[key], **place)
     roles = {name: role for name, role in roles.items() if role != FLOOR}
     result.rounds("user-space time of a packet", "ns", "less", roles, taken,
-                  value=lambda s: 1e9 * s["user_seconds"] / s["packets"])
+                  value=lambda s: 1e9 * s["user_seconds"] / s["packets"], **place)
     result.rounds("system calls of a packet", "", "less",
                   {name: role for name, role in roles.items() if role == OURS}, taken,
-                  value=lambda s: max(s["syscalls_per_packet"]))
+                  value=lambda s: max(s["syscalls_per_packet"]), **place)
 
 
-def show(quiet, calls):
+def show(size, quiet, calls):
     rows = []
+    print("frames of %d bytes" % size)
     for name, rates in ((name, column(quiet, name)) for name in quiet[0]):
         program = name not in floors.NAMES
         rows.append([name, "%.3f" % (median(rates) / 1e6),
@@ -253,26 +263,24 @@ def show(quiet, calls):
     table(["forwarder", "Mpps", "Mpps/CPU", "waited", "user ns/packet", "syscalls/packet"], rows)
 
 
-def report(result, quiet, refused, strace):
+def report(result, size, quiet, refused):
     ours = [name for name in quiet[0] if name.startswith("sluice")]
     found = [name for name in quiet[0] if name not in ours + list(floors.NAMES)]
     calls = {name: max(max(r[name]["syscalls_per_packet"]) for r in quiet) for name in ours}
-    show(quiet, calls)
+    show(size, quiet, calls)
     waited = max(r[name]["waited"] for r in quiet for name in ours + found) > NOISE
     if waited:
         print("noisy rounds were let through: rates are by the forwarder's CPU time")
     key = "per_cpu" if waited else "value"
-    figures(result, key, (quiet, refused))
+    figures(result, key, size, (quiet, refused))
+    print("%d rounds, %d noisy ones refused" % (len(quiet), len(refused)))
+    if size != SIZES[0]:
+        return
     if found:
         judge(result, ours, found, quiet, key)
     worst = max(calls.values())
     result.target("system calls of a packet", "%.4f" % worst, "at most %.4f" % SYSCALLS_TARGET,
                   worst <= SYSCALLS_TARGET)
-    print("%d rounds, %d noisy ones refused" % (len(quiet), len(refused)))
-    if strace:
-        print("strace's count %s, sluice-fwd's own %s" % (strace["strace"],
-                                                          strace["statistics"]))
-        result.details(strace=strace)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 Each way is a context manager of (lab, cpu) that yields the processes which have a part in it,
 none where the kernel does it all, and leaves the box as it was. `cpu` is for those processes.
-ways(DROP) and ways(FORWARD) give those that are here; methods.py and latency.py measure them.
+tried() gives those that are here and work; methods.py and latency.py measure them.
 """
 import contextlib
 import os
@@ -14,8 +14,7 @@ import signal
 
 from box import TESTPMD, XSK_FWD, peer, start_fwd
 from lab import LabError, children, wait_for
-from measure import (XDP_FILTER, attach, attach_redirect, attach_xdp_filter,
-                     takes_xdp_frames)
+from measure import XDP_FILTER, attach, attach_redirect, attach_xdp_filter
 from result import FLOOR, OURS, PEER
 
 DROP, FORWARD = "drop", "forward"
@@ -54,14 +53,6 @@ TC_BPF = ["bpf", "direct-action", "bytecode", "9,40 0 0 12,21 0 6 2048,48 0 0 23
           "177 0 0 14,72 0 0 16,21 0 1 %d,6 0 0 2,6 0 0 4294967295" % PORT]
 GATEWAY, SINK = "10.0.1.1", "10.0.1.2"
 SOURCE, TARGET = "198.18.0.1", "198.18.0.2"  # what sluice-gen sends unless told otherwise
-
-
-def build(lab):
-    """The namespaces and veths of the drawing."""
-    lab.add("tx", "box", "sink")
-    lab.veth("tx", "t0", "box", "b0")
-    lab.veth("box", "b1", "sink", "k0")
-    takes_xdp_frames(lab, ("tx", "t0"), ("box", "b0"), ("box", "b1"), ("sink", "k0"))
 
 
 def addressed(lab, job, name):
@@ -156,7 +147,7 @@ def forwarder(lab, cpu, poll):
     proc = start_fwd(lab, cpu, poll)
     try:
         # The agent's child has the workers.
-        yield wait_for(lambda: children(proc.pid), 10) or [proc.pid]
+        yield wait_for(lambda: children(proc.pid), 10, 0.002) or [proc.pid]
     finally:
         lab.end(proc, signal.SIGINT)
         lab.sluice("down", ns="box", check=False)
@@ -256,3 +247,19 @@ def ways(job, cpus):
         else:
             absent[name] = why
     return found, absent
+
+
+def tried(result, job, cpus, take):
+    """ways() that work, by take(name, way) once of each. The result says why others do not."""
+    found, absent = ways(job, cpus)
+    for name, (_role, way) in list(found.items()):
+        try:
+            take(name, way)
+        except (LabError, OSError) as fault:
+            if name.startswith("sluice"):
+                raise
+            absent[name] = " ".join(str(fault).split())[-160:]
+            del found[name]
+    for name, why in absent.items():
+        result.lacks("%s, %s" % (job, name), why)
+    return found

@@ -36,18 +36,32 @@ class Noisy(Exception):
     """Too many rounds were disturbed to report anything."""
 
 
+def threads(pid):
+    """{path: (ns on a CPU, ns waiting for one)} of the threads of a process."""
+    found = {}
+    for path in glob.glob("/proc/%d/task/*/schedstat" % pid):
+        with contextlib.suppress(OSError):  # the thread has ended
+            with open(path, encoding="ascii") as file:
+                ran, waited, _slices = map(int, file.read().split())
+            found[path] = ran, waited
+    return found
+
+
 def schedstat(pid):
     """(ns on a CPU, ns waiting for one) of all threads of a process."""
-    ran = waited = 0
-    for path in glob.glob("/proc/%d/task/*/schedstat" % pid):
-        try:
-            with open(path) as file:
-                fields = file.read().split()
-        except OSError:
-            continue  # the thread has ended
-        ran += int(fields[0])
-        waited += int(fields[1])
-    return ran, waited
+    every = threads(pid).values()
+    return sum(ran for ran, _ in every), sum(waited for _, waited in every)
+
+
+def waited_for_others(before, after):
+    """
+    ns for which the busiest thread of a process that has one CPU waited for it, less those for
+    which its other threads had it, of two threads().
+    """
+    spent = [(after[path][0] - ran, after[path][1] - waited)
+             for path, (ran, waited) in before.items() if path in after]
+    ran, waited = max(spent)
+    return max(0, waited - (sum(of for of, _ in spent) - ran))
 
 
 def cpu_ticks(cpu):

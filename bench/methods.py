@@ -10,9 +10,11 @@ manage and at a flood, where a batch is full and a spinner does not spin for not
 are what b0 or k0 took in a window. Counts are of the whole machine in that window, the sender's
 among them, which is the same for all: the program that only drops shows what it is.
 
-CPU time: /proc/stat, by ticks; counts: `perf stat -a` of the tracepoints, exact. Copies are
-computed, not measured: the bytes that the kernel copies of each frame; AF_XDP in copy mode copies
-it into the UMEM and out of it again, the others hand the page on.
+CPU time: what the CPUs were not idle, exact (machine.py); what of it was user space, kernel and
+softirq: /proc/stat's ticks, at a flood only, as a tick hardly meets what sleeps between bursts.
+Counts: `perf stat -a` of the tracepoints, exact, in a window of their own: perf has a CPU for
+as long as it starts. Copies are computed, not measured: the bytes that the kernel copies of each
+frame; AF_XDP in copy mode copies it into the UMEM and out of it again, the others hand the page on.
 """
 import contextlib
 import os
@@ -23,10 +25,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hops
-from box import two_cpus
+from box import build, two_cpus
 from lab import Lab, LabError, built, wait_for
-from measure import (Window, arguments, attach, column, cpu_ticks, finish, median, rounds,
-                     running, table)
+from measure import Window, arguments, attach, column, finish, median, rounds, running, table
 from result import OURS
 import machine
 
@@ -43,7 +44,7 @@ COUNTED = {hops.DROP: ("box", "b0"), hops.FORWARD: ("sink", "k0")}
 
 
 def perf_counts(lab, seconds):
-    """{event: a second} on the whole machine, of `seconds` from now."""
+    """{event: a second} on the whole machine, of `seconds` from its start."""
     out = lab.output(["perf", "stat", "-a", "-x", ",", "-e", ",".join(
         ["duration_time", *EVENTS.values()]), "-o", os.path.join(lab.dir, "perf"), "--",
         "sleep", str(seconds)])
@@ -89,22 +90,27 @@ def went_up(lab):
 
 def sample(lab, job, seconds, pids):
     """The costs of a packet, while a way and the sender run."""
-    before = hops.received(lab, *COUNTED[job])
-    if not wait_for(lambda: hops.received(lab, *COUNTED[job]) > before + 1000, 10):
+    def count():
+        return hops.received(lab, *COUNTED[job])
+    before = count()
+    if not wait_for(lambda: count() > before + 1000, 10):
         raise LabError("nothing comes through")
     stack = went_up(lab)
-    window = Window(pids, lambda: hops.received(lab, *COUNTED[job]))
-    ticks = cpu_ticks(None)
-    counts = perf_counts(lab, seconds)
-    spent = machine.shares(ticks, cpu_ticks(None))
+    window, idle = Window(pids, count), machine.idle_ns()
+    time.sleep(seconds)
+    idle = machine.idle_ns() - idle
     window.stop()
-    if job == hops.DROP and went_up(lab) - stack > window.counted / 100:
-        raise LabError("it does not drop: the packets went up the stack")
     rate = window.counted / window.seconds
-    found = {name: count / rate for name, count in counts.items()}
+    spent = os.cpu_count() * window.seconds * 1e9 - idle
+    events = Window([], count)
+    counts = perf_counts(lab, seconds / 2)
+    events.stop()
+    if job == hops.DROP and went_up(lab) - stack > (window.counted + events.counted) / 100:
+        raise LabError("it does not drop: the packets went up the stack")
+    found = {name: number * events.seconds / events.counted for name, number in counts.items()}
     for name, kinds in PARTS.items():
-        found[name] = sum(spent[kind] for kind in kinds) * os.cpu_count() * 1e9 / rate
-    return {"value": sum(found[name] for name in PARTS), "rate": rate, **found,
+        found[name] = sum(window.shares[kind] for kind in kinds) * os.cpu_count() * 1e9 / rate
+    return {"value": spent / window.counted, "rate": rate, **found,
             **window.noise(), "waited": max(window.waited)}
 
 
@@ -119,22 +125,6 @@ def sampler(lab, cpus, place, seconds, name, way):
     return take
 
 
-def candidates(result, lab, cpus, job, seconds):
-    """{name: (role, way)} of those that work, each tried once."""
-    found, absent = hops.ways(job, cpus)
-    for name, (_role, way) in list(found.items()):
-        try:
-            sampler(lab, cpus, (job, "100 kpps"), seconds / 4, name, way)()
-        except (LabError, OSError) as fault:
-            if name.startswith("sluice"):
-                raise
-            absent[name] = " ".join(str(fault).split())[-160:]
-            del found[name]
-    for name, why in absent.items():
-        result.lacks("%s, %s" % (job, name), why)
-    return found
-
-
 def copied(name, role):
     """Bytes of a frame that the kernel copies, computed."""
     times = [n for of, n in COPIES.items() if name.startswith(of) and name != "sluice redirect"]
@@ -145,7 +135,7 @@ def copied(name, role):
 def record(result, job, load, roles, taken):
     at = {"job": job, "load": load}
     result.rounds("CPU time of a packet", "ns", "less", roles, taken, at=at)
-    for name in PARTS:
+    for name in PARTS if load == "flood" else ():
         result.rounds(name, "ns", "less", roles, taken, at=at,
                       stack="CPU time of a packet, by part", value=lambda s, name=name: s[name])
     for name in EVENTS:
@@ -174,10 +164,11 @@ def main():
             Lab() as lab:
         if not shutil.which("perf"):
             raise LabError("perf: not installed (Debian: linux-perf)")
-        hops.build(lab)
+        build(lab)
         attach(lab, "sink", "k0", "drop.bpf.o")
         for job in (hops.DROP, hops.FORWARD):
-            found = candidates(result, lab, cpus, job, seconds)
+            found = hops.tried(result, job, cpus, lambda name, way, job=job: sampler(
+                lab, cpus, (job, "100 kpps"), seconds / 4, name, way)())
             roles = {name: role for name, (role, _way) in found.items()}
             assert OURS in roles.values()
             for load in LOADS:

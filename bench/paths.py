@@ -7,7 +7,8 @@
 
 No peers: forward.py has them. Ways are Sluice's own, beside what the parts of forwarding cost
 by themselves (floors.py). What the sink's end of the veth takes is counted; Mpps/CPU is
-that over the CPU time that the forwarder got, its capture's thread included.
+that over the CPU time that the forwarder got, its capture's thread included, which has the
+worker's CPU: what they wait for each other is the forwarder's own time.
 
 `police` is a rate that nothing exceeds: what asking costs. `capture` writes one packet in a
 hundred into a file. A route is the kernel's, its answer found by the filter.
@@ -21,14 +22,12 @@ import contextlib
 import os
 import signal
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, arguments, attach, column, finish, median, rounds, running, table,
-                     takes_xdp_frames)
+from measure import arguments, attach, column, finish, median, rounds, running, table
 import floors
 import hops
-from box import NOISE, generator, is_forwarding, start_with, sunk, two_cpus
+from box import NOISE, build, generator, is_forwarding, sample, start_with, sunk, two_cpus
 from lab import Lab, LabError, children, wait_for
 from result import FLOOR, OURS
 
@@ -54,7 +53,7 @@ def forwarder(lab, way, workers, cpus):
     routed = hops.routing(lab, None) if verdict == "route" else contextlib.nullcontext()
     with routed:
         proc = start_with(lab, FILTER % verdict + FORWARDER % (
-            outlet, workers, cpus, stages))
+            outlet, workers, cpus, stages), ["taskset", "-c", cpus])
         try:
             # The agent's child has the workers.
             planes = wait_for(lambda: children(proc.pid), 10)
@@ -66,26 +65,22 @@ def forwarder(lab, way, workers, cpus):
             lab.sluice("down", ns="box", check=False)
 
 
-def sample(lab, pid, cpus, more):
+def take(lab, pid, cpus, more):
     with generator(lab, cpus, SECONDS + 15, *more) as proc:
         if not is_forwarding(lab):
             raise LabError("nothing came through the forwarder")
-        window = Window([pid, proc.pid], lambda: sunk(lab))
-        time.sleep(SECONDS)
-        window.stop()
-    rate = window.counted / window.seconds
-    return {"value": rate, "per_cpu": rate / window.ran[0], **window.noise()}
+        return sample([pid, proc.pid], lambda: sunk(lab), SECONDS)
 
 
 def take_way(lab, way, cpus):
     with forwarder(lab, way, 1, cpus[1]) as pid:
         mac = lab.link("box", "b0")["address"]
-        return sample(lab, pid, cpus[0], ["--dst-mac", mac])
+        return take(lab, pid, cpus[0], ["--dst-mac", mac])
 
 
 def take_workers(lab, workers, cpus, rate):
     with forwarder(lab, "wire", workers, ",".join(cpus[2 - workers:])) as pid:
-        found = sample(lab, pid, ",".join(cpus), ["--threads", "2", "--rate", str(rate)])
+        found = take(lab, pid, ",".join(cpus), ["--threads", "2", "--rate", str(rate)])
     # They wait for the generator as it does for them: that is in the figure, and no disturbance.
     return {**found, "waited": None}
 
@@ -110,10 +105,7 @@ def main():
     wanted = QUICK_ROUNDS if options.quick else ROUNDS
     with running("paths", "What sluice-fwd's ways cost: wire, route, police, capture, workers",
                  options.quick) as result, Lab() as lab:
-        lab.add("tx", "box", "sink")
-        lab.veth("tx", "t0", "box", "b0", queues=2)
-        lab.veth("box", "b1", "sink", "k0", queues=2)
-        takes_xdp_frames(lab, ("tx", "t0"), ("box", "b0"), ("box", "b1"), ("sink", "k0"))
+        build(lab, queues=2)
         attach(lab, "sink", "k0", "drop.bpf.o")
         ways = {way: lambda way=way: take_way(lab, way, cpus) for way in WAYS}
         taken = rounds({**ways, **floors.takers(lab, cpus)}, wanted, NOISE)

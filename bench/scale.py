@@ -14,17 +14,21 @@ prefixes    1 to 1,000,000 addresses in a `live` set that one rule asks for
     - the time of a packet over an empty program: 4,096 headers, each of one of the rules, or
       every other from an address of the set (mix.py). classify.py has rules that overlap
 sockets     2 to 32 AF_XDP sockets of one worker, half of them a port, in copy mode on veth
-    - from exec() to the first packet forwarded, of 10,000 a second
+    - from nothing (`sluice apply`, `sluice-fwd`) to the first packet forwarded, of 10,000 a second;
+      with two sockets beside dpdk-testpmd
     - packets a second of a flood, which on veth all come to one queue, so to two of the sockets
-    - resident memory of the forwarder's two processes, of the UMEM what was touched
+    - what the machine has less of memory (MemAvailable) than before the filter was loaded: frames,
+      rings, and what the kernel keeps of each frame for each socket
 
 What a command had of memory is VmHWM, read each millisecond until it ends.
 """
+import contextlib
 import json
 import os
 import random
+import re
 import select
-import signal
+import shutil
 import socket
 import struct
 import subprocess
@@ -32,12 +36,13 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measure import (Window, arguments, attach, column, cpu_ticks, difference, finish,
-                     median, rounds, running, schedstat, table, takes_xdp_frames, xdp_id)
+from measure import (arguments, attach, column, cpu_ticks, difference, finish,
+                     median, rounds, running, schedstat, table, xdp_id)
 import box
+import hops
 import machine
 import mix
-from lab import Lab, LabError, built, children, wait_for
+from lab import Lab, LabError, built, wait_for
 from result import FLOOR, OURS, PEER, candidate
 
 ROUNDS, QUICK_ROUNDS = 5, 5
@@ -50,11 +55,7 @@ SECONDS = 1.0
 SEED = 1
 CPU = str(max(os.sched_getaffinity(0)))
 SLUICE_TARGET_S = 2  # a million prefixes
-FORWARD = """interface b0, b1 { mode native }
-default pass
-rule all forward fallback drop udp
-forwarder { wire b0 b1; workers 1 cpus %s; poll sleep; zero-copy off }
-"""
+START_NS = 1000000  # a new process waits for its CPU while its parent goes on: `nft` 0.4 of 4 ms
 
 
 # ---- a command --------------------------------------------------------------
@@ -80,7 +81,8 @@ def command(argv):
         while not ended.poll(1):
             most = max(most, _peak(proc.pid) or 0)
         seconds = time.monotonic() - start
-        waited = schedstat(proc.pid)[1] / 1e9 / seconds  # a zombie still has its times
+        # A zombie still has its times.
+        waited = max(0, schedstat(proc.pid)[1] - START_NS) / 1e9 / seconds
         os.close(pidfd)
         said = proc.stderr.read()
     if proc.returncode:
@@ -190,21 +192,23 @@ def frame(source, port):
 
 # ---- rules and prefixes -----------------------------------------------------
 
+def changed(lab, ns, sample, change):
+    """The sample, with the ms of a command that changes what it loaded."""
+    then = in_space(lab, ns, *change)
+    return {**sample, "change": then["value"], "waited": max(sample["waited"], then["waited"])}
+
+
 def take_sluice(lab, files, change):
     lab.sluice("down", ns="sluice", check=False)
     sample = in_space(lab, "sluice", built("sluice"), "apply", "--force", files[0])
     sample["maps"] = map_bytes(lab, "sluice", "b0")
-    changed = in_space(lab, "sluice", *change)
-    return {**sample, "change": changed["value"], "waited": max(sample["waited"],
-                                                                changed["waited"])}
+    return changed(lab, "sluice", sample, change)
 
 
 def take_nft(lab, files, change):
     lab.run(["nft", "flush", "ruleset"], ns="nft")
     sample = in_space(lab, "nft", "nft", "-f", files[2])
-    changed = in_space(lab, "nft", *change)
-    return {**sample, "change": changed["value"], "waited": max(sample["waited"],
-                                                                changed["waited"])}
+    return changed(lab, "nft", sample, change)
 
 
 def packet_times(lab, result, what, ids, wanted):
@@ -276,70 +280,63 @@ def grow(lab, result, kind, counts, wanted):
 
 # ---- sockets ----------------------------------------------------------------
 
-def resident(pid):
-    """Bytes of a process and of its children."""
-    total = 0
-    for one in [pid, *children(pid)]:
-        with open("/proc/%d/statm" % one, encoding="ascii") as source:
-            total += int(source.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return total
+def available():
+    """Bytes that could be had without swapping."""
+    with open("/proc/meminfo", encoding="ascii") as source:
+        return int(re.search(r"^MemAvailable: *(\d+) kB", source.read(), re.M).group(1)) * 1024
 
 
-def first_packet(lab, path, cpus):
-    """(the forwarder, ms from exec() to the first packet at the sink)."""
-    with box.generator(lab, cpus[0], 30, "--rate", "10k"):
-        before, start = box.sunk(lab), time.monotonic()
-        proc = lab.popen([built("sluice-fwd"), "-c", path, "--json"], ns="box")
-        if not wait_for(lambda: box.sunk(lab) > before, 20, 0.001):
-            lab.end(proc, signal.SIGINT)
-            raise LabError("sluice-fwd: nothing came through: %s" % proc.stdout.read())
-        return proc, (time.monotonic() - start) * 1e3
-
-
-def take_sockets(lab, cpus):
-    path = lab.file("scale.conf", FORWARD % cpus[1])
-    applied = in_space(lab, "box", built("sluice"), "apply", "--force", path)
-    proc, start = first_packet(lab, path, cpus)
-    try:
-        plane = children(proc.pid)[0]
+def take_sockets(lab, cpus, way):
+    """A forwarder (hops.py) started under a trickle of packets, then flooded."""
+    def sunk():
+        return hops.received(lab, *box.SINK)
+    free = available()
+    with contextlib.ExitStack() as stack:
+        with box.generator(lab, cpus[0], 30, "--rate", "10k"):
+            before, start = sunk(), time.monotonic()
+            pids = stack.enter_context(way(lab, cpus[1]))
+            if not wait_for(lambda: sunk() > before, 20, 0.001):
+                raise LabError("nothing came through")
+            started = time.monotonic() - start
         with box.generator(lab, cpus[0], SECONDS + 15) as sender:
             if not box.is_forwarding(lab):
                 raise LabError("nothing came through the forwarder")
-            window = Window([plane, sender.pid], lambda: box.sunk(lab))
-            time.sleep(SECONDS)
-            window.stop()
-        memory = resident(proc.pid)
-    finally:
-        lab.end(proc, signal.SIGINT)
-        lab.sluice("down", ns="box", check=False)
-    return {**window.noise(), "value": start, "rate": window.counted / window.seconds,
-            "memory": memory, "apply": applied["value"]}
+            found = box.sample([*pids, sender.pid], lambda: box.sunk(lab), SECONDS)
+        memory = free - available()
+    return {**found, "value": started * 1e3, "rate": found["value"], "memory": memory}
+
+
+def starters(cpus, queues):
+    """{name: way} of what is started; testpmd with one queue a port."""
+    ways = {"sluice-fwd": lambda lab, cpu: hops.forwarder(lab, cpu, "sleep")}
+    if queues == 1 and shutil.which("dpdk-testpmd"):
+        words = [word % cpus if "%s" in word else word for word in box.TESTPMD]
+        ways["testpmd"] = lambda lab, cpu: hops.program(lab, cpu, words)
+    return ways
 
 
 def sockets(lab, result, counts, wanted):
     cpus, rows = box.two_cpus(), []
     for queues in counts:
-        lab.add("tx", "box", "sink")
-        lab.veth("tx", "t0", "box", "b0", queues=queues)
-        lab.veth("box", "b1", "sink", "k0", queues=queues)
-        takes_xdp_frames(lab, ("tx", "t0"), ("box", "b0"), ("box", "b1"), ("sink", "k0"))
+        box.build(lab, queues)
         attach(lab, "sink", "k0", "drop.bpf.o")
-        taken = rounds({"sluice-fwd": lambda: take_sockets(lab, cpus)}, wanted, box.NOISE)
+        ways = starters(cpus, queues)
+        taken = rounds({name: lambda way=way: take_sockets(lab, cpus, way)
+                        for name, way in ways.items()}, wanted, box.NOISE)
+        roles = {name: OURS if name == "sluice-fwd" else PEER for name in ways}
         for what, unit, better, key in (
-                ("from exec() to the first packet forwarded", "ms", "less", "value"),
+                ("from nothing to the first packet forwarded", "ms", "less", "value"),
                 ("forwarded with most sockets idle", "packets/s", "more", "rate"),
-                ("memory of the forwarder", "bytes", "less", "memory")):
-            result.rounds(what, unit, better, {"sluice-fwd": OURS}, taken,
-                          at={"sockets": 2 * queues}, along="sockets",
-                          value=lambda s, key=key: s[key])
-        quiet = taken[0]
-        rows.append([2 * queues, *("%.*f" % (digits, median(column(quiet, "sluice-fwd", key))
-                                             / scale) for key, digits, scale in (
-                                                 ("value", 0, 1), ("rate", 3, 1e6),
-                                                 ("memory", 1, 1e6)))])
+                ("memory that forwarding takes", "bytes", "less", "memory")):
+            result.rounds(what, unit, better, roles, taken, at={"sockets": 2 * queues},
+                          along="sockets", value=lambda s, key=key: s[key])
+        rows += [[name, 2 * queues, *("%.*f" % (digits, median(column(taken[0], name, key)) / scale)
+                                      for key, digits, scale in (
+                                          ("value", 0, 1), ("rate", 3, 1e6), ("memory", 1, 1e6)))]
+                 for name in ways]
         for ns in ("tx", "box", "sink"):
             lab.remove(ns)
-    table(["sockets", "ms to the first packet", "Mpps", "MB"], rows)
+    table(["forwarder", "sockets", "ms to the first packet", "Mpps", "MB"], rows)
 
 
 def main():

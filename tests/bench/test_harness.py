@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""The benchmarks' harness: verdicts, refusals, the page, the comparison (no root, no traffic)."""
+"""The benchmarks' harness: verdicts, refusals, the page, the comparison (root, no traffic)."""
 import glob
 import ipaddress
 import json
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ET
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -109,6 +110,23 @@ def states():
                  "a busy one is not")
     stolen = machine.state_of([stat(0, 0, 0, 1), stat(0, 90, 10, 1)])
     tap.contains("; ".join(machine.reasons(stolen)), "withheld 10.0 %", "nor one that is withheld")
+
+
+def cpu_time():
+    waits = measure.waited_for_others
+    before = {"worker": (0, 0), "writer": (0, 0)}
+    tap.equal(waits(before, {"worker": (70, 30), "writer": (20, 80)}), 10,
+              "what a thread waits while its process has the CPU is no disturbance")
+    tap.equal(waits(before, {"worker": (70, 5), "writer": (20, 80)}), 0, "nor less than none")
+    tap.equal(waits({"worker": (5, 5)}, {"worker": (70, 30), "writer": (20, 80)}), 25,
+              "a thread that was not there at the start is not counted")
+    start, idle, spun = time.monotonic_ns(), machine.idle_ns(), time.thread_time_ns()
+    while time.thread_time_ns() < spun + 200_000_000:
+        pass
+    idle, wall = machine.idle_ns() - idle, time.monotonic_ns() - start
+    tap.ok(0 <= idle <= (os.cpu_count() * wall - 199_000_000),
+           "200 ms of work are 200 ms less idle (%d of %d ms)" % (
+               idle / 1e6, os.cpu_count() * wall / 1e6))
 
 
 def refusals(top):
@@ -368,6 +386,7 @@ def main():
         verdicts()
         figures()
         states()
+        cpu_time()
         noisy_rounds()
         noise_of_tests()
         refusals(os.path.join(top, "build"))
