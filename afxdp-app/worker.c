@@ -5,14 +5,9 @@
  * spins on the RX rings (poll busy), sleeps in ppoll() (poll sleep), or does what the governor
  * says (poll adaptive). One that spins drives NAPI on ports where that is asked (busy.h).
  *
- * System calls. A TX kick costs about as much as sending one packet, so a loaded worker holds
- * kicks back until a burst has gathered, for as long as HOLD_PACKETS take to come, or until
- * PAUSE_PACKETS could have come and none did. "Loaded" is LOAD_PER_MS packets per millisecond,
- * measured in windows of about a millisecond. Below that, latency goes first: a packet is
- * kicked in the round it came in, and an empty round goes to sleep. That of a loaded worker
- * (poll sleep) is a nap first: one ppoll() that no packet ends and that sends what is held
- * (xsk_poll()). To spin instead costs no more calls, but a CPU that the sender's interrupts may
- * need.
+ * A loaded worker holds kicks back (pace.h), and one that may sleep naps first: one ppoll() that no
+ * packet ends and that sends what is held (xsk_poll()). To spin instead costs no more calls, but
+ * a CPU that the sender's interrupts may need.
  */
 #include "worker.h"
 
@@ -29,23 +24,6 @@
 #include "route.h"
 #include "stage.h"
 
-/* Two holds long; a shorter one takes a burst for load, a longer one notices load later. */
-#define WINDOW_NS 1000000ull
-/*
- * From the target of at most 1/32 system calls a packet; the faster they come, the shorter
- * that takes. At the threshold of load it is HOLD_NS. Load ends at LOAD_LEFT_PER_MS: near one
- * threshold a worker would go to and fro.
- */
-#define LOAD_PER_MS 64u
-#define LOAD_LEFT_PER_MS 32u
-#define HOLD_PACKETS 32u
-#define HOLD_NS (HOLD_PACKETS * WINDOW_NS / LOAD_PER_MS)
-/* Of packets that come at random one in 150 (e^-5) is so late; of bursts, each first one. */
-#define PAUSE_PACKETS 5u
-/* As many as a round brings: waiting for more saves little, a call is 1/64 a packet by now. */
-#define KICK_BATCH SL_BURST
-/* The timer's slack: a shorter nap would be mostly that. From 1.3 Mpps on it spins. */
-#define NAP_MIN_NS 50000ull
 /*
  * The longest sleep: bounds how late a lost wakeup or an unsent tail is found. A guess; it
  * costs ten wakeups a second of an idle worker.
@@ -206,13 +184,12 @@ static void port_serve(struct sl_fwd_worker *worker, struct sl_fwd_port *port,
 		       uint64_t now_ns)
 {
 	uint32_t pending = port->ops->pending(port);
-	bool held = worker->loaded && pending < KICK_BATCH &&
-		    now_ns - port->pending_since_ns < worker->hold_ns &&
-		    now_ns - worker->packet_ns < worker->pause_ns;
 
-	if (pending && !held)
+	if (pending && !sl_pace_holds(&worker->pace, pending,
+				      port->pending_since_ns, now_ns)) {
 		port->ops->kick(port, now_ns);
-	else if (!pending)
+		sl_pace_kicked(&worker->pace);
+	} else if (!pending)
 		port->pending_since_ns = 0; /* ppoll() sent it */
 	port->ops->reap(port);
 	port->ops->refill(port);
@@ -227,7 +204,7 @@ static void govern(struct sl_fwd_worker *worker, uint64_t elapsed_ns,
 	struct sl_governor_sample sample = {
 		.now_ns = now_ns,
 		.elapsed_ns = elapsed_ns,
-		.packets = worker->window_packets,
+		.packets = worker->pace.seen,
 		.pressure =
 			__atomic_load_n(&worker->pressure, __ATOMIC_RELAXED),
 	};
@@ -238,49 +215,19 @@ static void govern(struct sl_fwd_worker *worker, uint64_t elapsed_ns,
 	sl_governor_step(&worker->governor, &sample);
 }
 
-/* How long so many packets take to come, at most HOLD_NS. */
-static uint64_t gather_ns(uint64_t packets, uint64_t per_ms)
-{
-	uint64_t ns = packets * WINDOW_NS / (per_ms + 1);
-
-	return ns < HOLD_NS ? ns : HOLD_NS;
-}
-
-static void load_measure(struct sl_fwd_worker *worker, uint32_t packets,
-			 uint64_t now_ns)
-{
-	uint64_t elapsed_ns = now_ns - worker->window_start_ns;
-	uint64_t per_ms;
-
-	worker->window_packets += packets;
-	if (elapsed_ns < WINDOW_NS)
-		return;
-	per_ms = worker->window_packets * WINDOW_NS / elapsed_ns;
-	worker->loaded = per_ms >=
-			 (worker->loaded ? LOAD_LEFT_PER_MS : LOAD_PER_MS);
-	worker->hold_ns = gather_ns(HOLD_PACKETS, per_ms);
-	worker->pause_ns = gather_ns(PAUSE_PACKETS, per_ms);
-	/* Twice as many: a nap costs a wakeup besides. */
-	worker->nap_ns = gather_ns(KICK_BATCH, per_ms);
-	if (worker->nap_ns < NAP_MIN_NS)
-		worker->nap_ns = 0;
-	if (worker->adaptive)
-		govern(worker, elapsed_ns, now_ns);
-	worker->window_start_ns = now_ns;
-	worker->window_packets = 0;
-}
-
 uint32_t sl_fwd_worker_round(struct sl_fwd_worker *worker, uint64_t now_ns)
 {
 	uint32_t packets = 0;
+	uint64_t window_ns;
 
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		packets += port_forward(worker, &worker->ports[i], now_ns);
-	if (packets)
-		worker->packet_ns = now_ns;
+	sl_pace_add(&worker->pace, packets, now_ns);
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		port_serve(worker, &worker->ports[i], now_ns);
-	load_measure(worker, packets, now_ns);
+	window_ns = sl_pace_measure(&worker->pace, now_ns);
+	if (window_ns && worker->adaptive)
+		govern(worker, window_ns, now_ns);
 	ledger_publish(worker);
 	return packets;
 }
@@ -331,7 +278,7 @@ static void worker_nap(struct sl_fwd_worker *worker, uint64_t now_ns)
 		if (port->ops->pending(port) > port->xsk.tx_budget)
 			port->ops->kick(port, now_ns);
 	}
-	worker_wait(worker, 0, worker->nap_ns);
+	worker_wait(worker, 0, worker->pace.nap_ns);
 }
 
 static void worker_sleep(struct sl_fwd_worker *worker, uint64_t now_ns)
@@ -387,9 +334,9 @@ static void worker_loop(struct sl_fwd_worker *worker)
 		if (sl_fwd_worker_round(worker, now_ns))
 			napped = false;
 		else if (worker_polls(worker) ||
-			 (worker->loaded && !worker->nap_ns))
+			 (worker->pace.loaded && !worker->pace.nap_ns))
 			worker_spin(worker);
-		else if (worker->loaded && !napped) {
+		else if (worker->pace.loaded && !napped) {
 			worker_nap(worker, now_ns);
 			napped = true;
 		} else {
@@ -420,8 +367,8 @@ int sl_fwd_worker_start(struct sl_fwd_worker *worker)
 		};
 	worker->polls[worker->n_ports] =
 		(struct pollfd){ .fd = worker->stop_fd, .events = POLLIN };
-	worker->window_start_ns = clock_ns();
-	sl_governor_init(&worker->governor, worker->window_start_ns);
+	worker->pace.window_start_ns = clock_ns();
+	sl_governor_init(&worker->governor, worker->pace.window_start_ns);
 	worker->polling = worker->busy;
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		worker->ports[i].rests = !worker->polling;
@@ -469,7 +416,7 @@ static bool worker_drained(struct sl_fwd_worker *worker, uint64_t now_ns)
 
 	if (!worker->ports)
 		return true;
-	worker->loaded = false;
+	worker->pace.loaded = false;
 	packets = sl_fwd_worker_round(worker, now_ns);
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		if (!port_drained(&worker->ports[i]))

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "governor.h"
+#include "pace.h"
 #include "port.h"
 #include "umem.h"
 
@@ -45,13 +46,7 @@ struct sl_fwd_worker {
 	uint64_t count_poll, count_wake_rx; /* system calls, sl_count_read() */
 	struct sl_fwd_ledger ledger;
 	uint32_t rounds_seen; /* ledger.sequence, by the main thread */
-	/* Load, measured in windows. */
-	uint64_t window_start_ns, window_packets;
-	bool loaded;
-	uint64_t packet_ns; /* when the last came */
-	uint64_t pause_ns;  /* none for so long: nothing is held */
-	uint64_t hold_ns;   /* how long packets to be sent may gather */
-	uint64_t nap_ns;    /* and those that come; 0: too fast for a nap */
+	struct sl_pace pace;
 	struct sl_governor governor;
 	uint32_t pressure; /* atomic: of its CPU, thousandths; from the main thread */
 	uint64_t count_turns; /* of `polling`, sl_count_read() */

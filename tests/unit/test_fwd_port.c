@@ -246,10 +246,10 @@ static void holds_kicks_under_load(void **state)
 		packets += receive(&lab->kernel[0], 2);
 		round_later(5000);
 		complete(&lab->kernel[1], UINT32_MAX);
-		if (!lab->worker.loaded)
+		if (!lab->worker.pace.loaded)
 			early = lab->kernel[1].kicks;
 	}
-	assert_true(lab->worker.loaded);
+	assert_true(lab->worker.pace.loaded);
 	assert_true((lab->kernel[1].kicks - early) * 32 <= packets);
 	round_later(MS);
 	assert_int_equal(lab->kernel[1].sent, packets);
@@ -269,15 +269,35 @@ static void a_pause_ends_a_hold(void **state)
 {
 	(void)state;
 	lab->kernel[1].budget = SL_BURST;
-	load_for_ms(90, 5);
+	load_for_ms(64, 5);
 	receive(&lab->kernel[0], 30);
 	round_later(1000);
 	assert_int_equal(
 		lab->worker.ports[1].ops->pending(&lab->worker.ports[1]), 30);
-	assert_true(lab->worker.pause_ns < lab->worker.hold_ns);
-	round_later(lab->worker.pause_ns);
+	round_later(lab->worker.pace.pause_ns);
 	assert_int_equal(
 		lab->worker.ports[1].ops->pending(&lab->worker.ports[1]), 0);
+}
+
+/* A pause behind each few packets is none: one early kick for 32, by all ports together. */
+static void small_bunches_gather(void **state)
+{
+	uint64_t kicks = 0;
+
+	(void)state;
+	load_for_ms(64, 5);
+	lab->kernel[0].budget = lab->kernel[1].budget = SL_BURST;
+	for (int i = 0; i < 4000; i++) {
+		kicks -= lab->kernel[0].kicks + lab->kernel[1].kicks;
+		receive(&lab->kernel[0], 3);
+		receive(&lab->kernel[1], 2);
+		round_later(50000);
+		kicks += lab->kernel[0].kicks + lab->kernel[1].kicks;
+		complete(&lab->kernel[0], UINT32_MAX);
+		complete(&lab->kernel[1], UINT32_MAX);
+	}
+	/* Besides, one of each port in 500 us. */
+	assert_in_range(kicks * 32, 4000 * 5 / 2, 4000 * 5 * 3 / 2);
 }
 
 /* At a rate between the two thresholds a worker stays what it was. */
@@ -285,14 +305,14 @@ static void load_has_two_thresholds(void **state)
 {
 	(void)state;
 	load_for_ms(50, 5);
-	assert_false(lab->worker.loaded);
+	assert_false(lab->worker.pace.loaded);
 	load_for_ms(64, 2);
-	assert_true(lab->worker.loaded);
+	assert_true(lab->worker.pace.loaded);
 	load_for_ms(50, 5);
-	assert_true(lab->worker.loaded);
-	assert_in_range(lab->worker.nap_ns, 400000, 500000);
+	assert_true(lab->worker.pace.loaded);
+	assert_in_range(lab->worker.pace.nap_ns, 400000, 500000);
 	load_for_ms(31, 2);
-	assert_false(lab->worker.loaded);
+	assert_false(lab->worker.pace.loaded);
 }
 
 /* What gathers in a nap is a burst; a nap that would be all slack is none. */
@@ -304,13 +324,13 @@ static void naps_are_bounded_by_the_rate(void **state)
 		round_later(1000);
 		complete(&lab->kernel[1], UINT32_MAX);
 	}
-	assert_in_range(lab->worker.nap_ns, 60000, 65000);
+	assert_in_range(lab->worker.pace.nap_ns, 60000, 65000);
 	for (int i = 0; i < 2000; i++) {
 		receive(&lab->kernel[0], 16);
 		round_later(1000);
 		complete(&lab->kernel[1], UINT32_MAX);
 	}
-	assert_int_equal(lab->worker.nap_ns, 0);
+	assert_int_equal(lab->worker.pace.nap_ns, 0);
 }
 
 /* ppoll() sent what was held: what comes then is held from then on. */
@@ -463,6 +483,7 @@ int main(void)
 		TEST(without_a_link_nothing_is_queued),
 		TEST(holds_kicks_under_load),
 		TEST(a_pause_ends_a_hold),
+		TEST(small_bunches_gather),
 		TEST(load_has_two_thresholds),
 		TEST(naps_are_bounded_by_the_rate),
 		TEST(a_hold_ends_with_what_was_held),
