@@ -54,17 +54,19 @@ def sunk(lab, sink=SINK):
     return dropped(lab, *sink)
 
 
-def sample(pids, count, seconds):
+def sample(pids, count, seconds, one_cpu=False):
     """
-    The rate of `count` over a window, and over the CPU time of the first process. One
-    CPU is for all its threads: what they wait for each other is its own time, no disturbance.
+    The rate of `count` over a window, and over the CPU time of the first process. Where one
+    CPU is for all its threads, what they wait for each other is its own time, no disturbance.
     """
     before, window = threads(pids[0]), Window(pids, count)
     time.sleep(seconds)
     window.stop()
     rate = window.counted / window.seconds
-    waited = waited_for_others(before, threads(pids[0])) / 1e9 / window.seconds
-    return {"value": rate, "per_cpu": rate / window.ran[0], **window.noise(), "waited": waited}
+    found = {"value": rate, "per_cpu": rate / window.ran[0], **window.noise()}
+    if one_cpu:
+        found["waited"] = waited_for_others(before, threads(pids[0])) / 1e9 / window.seconds
+    return found
 
 
 @contextlib.contextmanager

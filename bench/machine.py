@@ -66,20 +66,30 @@ def shares(before, after):
 
 def idle_ns():
     """
-    How long all CPUs have been idle since boot, in ns; needs root. What is left of the time is
-    all work, interrupts included, exactly: a tick counts whoever it meets as having had
-    4 or 10 ms, and hardly meets what the timer behind the tick itself has woken.
+    {CPU: (clock, idle)}: how long each CPU has been idle since boot, and when that was read, in
+    ns; needs root. What is left of the time is all work, interrupts included, exactly: a tick
+    counts whoever it meets as having had 4 or 10 ms, and hardly meets what the timer behind the
+    tick itself has woken.
     """
-    total, home = 0, os.sched_getaffinity(0)
+    found, home = {}, os.sched_getaffinity(0)
     try:
-        for cpu in range(os.cpu_count()):
+        for cpu in sorted(home):
             os.sched_setaffinity(0, {cpu})  # idle time is counted when it ends: it ends here
-            text = _read("/proc/timer_list").split("\ncpu: %d\n" % cpu)[1].split("\ncpu: ")[0]
-            total += sum(map(int, re.findall(r"^  \.(?:idle|iowait)_sleeptime *: (\d+) nsecs",
-                                             text, re.M)))
+            clock, text = time.monotonic_ns(), _read("/proc/timer_list", "")
+            of_cpu = text.partition("\ncpu: %d\n" % cpu)[2].partition("\ncpu: ")[0]
+            parts = re.findall(r"^  \.(?:idle|iowait)_sleeptime *: (\d+) nsecs", of_cpu, re.M)
+            if len(parts) != 2:
+                raise OSError("/proc/timer_list: no idle time of CPU %d" % cpu)
+            found[cpu] = clock, sum(map(int, parts))
     finally:
         os.sched_setaffinity(0, home)
-    return total
+    return found
+
+
+def busy_cpus(before, after):
+    """How many CPUs' worth of work there was between two idle_ns()."""
+    return sum(1 - (after[cpu][1] - idle) / (after[cpu][0] - clock)
+               for cpu, (clock, idle) in before.items())
 
 
 def runnable(text):

@@ -55,12 +55,12 @@ def schedstat(pid):
 
 def waited_for_others(before, after):
     """
-    ns for which the busiest thread of a process that has one CPU waited for it, less those for
-    which its other threads had it, of two threads().
+    ns for which the busiest thread of a process that has one CPU waited for it, at least: its
+    other threads are taken to have run only meanwhile. Of two threads().
     """
     spent = [(after[path][0] - ran, after[path][1] - waited)
              for path, (ran, waited) in before.items() if path in after]
-    ran, waited = max(spent)
+    ran, waited = max(spent, default=(0, 0))
     return max(0, waited - (sum(of for of, _ in spent) - ran))
 
 

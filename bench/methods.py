@@ -7,8 +7,8 @@
 
 Each way of hops.py to drop at b0, or to take a packet over to k0, at one rate that all of them
 manage and at a flood, where a batch is full and a spinner does not spin for nothing. Packets
-are what b0 or k0 took in a window. Counts are of the whole machine in that window, the sender's
-among them, which is the same for all: the program that only drops shows what it is.
+are what b0 or k0 took. Time and counts are of the whole machine, the sender's among them, which
+is the same for all: the program that only drops shows what it is.
 
 CPU time: what the CPUs were not idle, exact (machine.py); what of it was user space, kernel and
 softirq: /proc/stat's ticks, at a flood only, as a tick hardly meets what sleeps between bursts.
@@ -98,11 +98,10 @@ def sample(lab, job, seconds, pids):
     stack = went_up(lab)
     window, idle = Window(pids, count), machine.idle_ns()
     time.sleep(seconds)
-    idle = machine.idle_ns() - idle
+    busy = machine.busy_cpus(idle, machine.idle_ns())
     window.stop()
     rate = window.counted / window.seconds
-    spent = os.cpu_count() * window.seconds * 1e9 - idle
-    events = Window([], count)
+    events = Window(pids, count)
     counts = perf_counts(lab, seconds / 2)
     events.stop()
     if job == hops.DROP and went_up(lab) - stack > (window.counted + events.counted) / 100:
@@ -110,8 +109,9 @@ def sample(lab, job, seconds, pids):
     found = {name: number * events.seconds / events.counted for name, number in counts.items()}
     for name, kinds in PARTS.items():
         found[name] = sum(window.shares[kind] for kind in kinds) * os.cpu_count() * 1e9 / rate
-    return {"value": spent / window.counted, "rate": rate, **found,
-            **window.noise(), "waited": max(window.waited)}
+    return {"value": busy * 1e9 / rate, "rate": rate, **found, **window.noise(),
+            "steal": max(window.shares["steal"], events.shares["steal"]),
+            "waited": max(window.waited + events.waited)}
 
 
 def sampler(lab, cpus, place, seconds, name, way):

@@ -69,7 +69,7 @@ def take(lab, pid, cpus, more):
     with generator(lab, cpus, SECONDS + 15, *more) as proc:
         if not is_forwarding(lab):
             raise LabError("nothing came through the forwarder")
-        return sample([pid, proc.pid], lambda: sunk(lab), SECONDS)
+        return sample([pid, proc.pid], lambda: sunk(lab), SECONDS, one_cpu=True)
 
 
 def take_way(lab, way, cpus):

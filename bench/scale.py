@@ -74,6 +74,13 @@ def _peak(pid):
 def command(argv):
     """measure.timed() in ms, with the command's peak of memory: a sample."""
     cpus = os.sched_getaffinity(0)
+    try:
+        return _command(argv, cpus)
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
+def _command(argv, cpus):
     os.sched_setaffinity(0, {int(CPU)})  # the command inherits it
     ticks, start = cpu_ticks(None), time.monotonic()
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -90,7 +97,6 @@ def command(argv):
         waited = max(0, schedstat(proc.pid)[1] - START_NS) / 1e9 / seconds
         os.close(pidfd)
         said = proc.stderr.read()
-    os.sched_setaffinity(0, cpus)
     if proc.returncode:
         raise LabError("%s: exit %d: %s" % (" ".join(argv), proc.returncode, said[-500:]))
     shares = machine.shares(ticks, cpu_ticks(None))
@@ -336,12 +342,14 @@ def sockets(lab, result, counts, wanted):
         taken = rounds({name: lambda way=way: take_sockets(lab, cpus, way)
                         for name, way in ways.items()}, wanted, box.NOISE)
         roles = {name: OURS if name == "sluice-fwd" else PEER for name in ways}
+        # What testpmd has of memory is what it was told to take (-m).
         for what, unit, better, key in (
                 ("from nothing to the first packet forwarded", "ms", "less", "value"),
                 ("forwarded with most sockets idle", "packets/s", "more", "rate"),
                 ("memory that forwarding takes", "bytes", "less", "memory")):
             result.rounds(what, unit, better, roles, taken, at={"sockets": 2 * queues},
-                          along="sockets", value=lambda s, key=key: s[key])
+                          along="sockets", judged=key != "memory",
+                          value=lambda s, key=key: s[key])
         rows += [[name, 2 * queues, *("%.*f" % (digits, median(column(taken[0], name, key)) / scale)
                                       for key, digits, scale in (
                                           ("value", 0, 1), ("rate", 3, 1e6), ("memory", 1, 1e6)))]
